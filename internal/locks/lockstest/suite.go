@@ -1,0 +1,254 @@
+package lockstest
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/internal/locks"
+)
+
+// Harness is the locker under test and the time it lives in.
+type Harness struct {
+	// New makes a locker; lockers made in one test share nothing, unless by Peer.
+	New func(t *testing.T) locks.Locker
+	// Peer makes another locker over the same leases, as another process would. It
+	// is nil for a locker that lives in one process.
+	Peer func(t *testing.T, of locks.Locker) locks.Locker
+	// In runs a test's body: inside testing/synctest for a locker without a
+	// network, plainly otherwise. nil is plainly.
+	In func(t *testing.T, body func(t *testing.T))
+	// Slack is how much later than due something may happen.
+	Slack time.Duration
+}
+
+const ttl = 600 * time.Millisecond
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	cases := []struct {
+		name string
+		body func(*testing.T, Harness)
+	}{
+		{"one holder at a time", oneHolder},
+		{"names do not disturb one another", separateNames},
+		{"a release wakes who waits", releaseWakes},
+		{"an expired lease is taken over, and its holder told", takeover},
+		{"renewing keeps the name", renewing},
+		{"a late release frees nothing of the next holder's", lateRelease},
+		{"tokens grow from holder to holder", tokensGrow},
+		{"a cancelled wait ends at once", cancelledWait},
+		{"a crowd is served one by one", crowd},
+		{"Hold renews, and frees at the end", holdRenews},
+		{"Hold frees after a failure and a panic", holdFrees},
+		{"Hold cancels the work when the lease is lost", holdLoses},
+		{"bad names and times are refused", badInput},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			in := h.In
+			if in == nil {
+				in = func(t *testing.T, body func(*testing.T)) { t.Helper(); body(t) }
+			}
+			in(t, func(t *testing.T) { t.Helper(); c.body(t, h) })
+		})
+	}
+}
+
+func (h Harness) two(t *testing.T) (a, b locks.Locker) {
+	t.Helper()
+	a = h.New(t)
+	if h.Peer == nil {
+		return a, a
+	}
+	return a, h.Peer(t, a)
+}
+
+func take(t *testing.T, l locks.Locker, name string) locks.Lease {
+	t.Helper()
+	lease, err := l.TryAcquire(t.Context(), name, ttl)
+	require.NoError(t, err)
+	return lease
+}
+
+func requireHeld(t *testing.T, l locks.Locker, name string) {
+	t.Helper()
+	_, err := l.TryAcquire(t.Context(), name, ttl)
+	require.ErrorIs(t, err, locks.ErrHeld)
+	require.ErrorContains(t, err, name)
+}
+
+func oneHolder(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	lease := take(t, a, "n")
+	requireHeld(t, a, "n")
+	requireHeld(t, b, "n")
+	require.NoError(t, lease.Release(t.Context()))
+	require.NoError(t, lease.Release(t.Context()), "a second release does nothing")
+	take(t, b, "n")
+}
+
+func separateNames(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	take(t, a, "n1")
+	take(t, b, "n2")
+}
+
+func releaseWakes(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	lease := take(t, a, "n")
+	start := time.Now()
+	time.AfterFunc(ttl/3, func() { _ = lease.Release(context.WithoutCancel(t.Context())) })
+	_, err := b.Acquire(t.Context(), "n", ttl)
+	require.NoError(t, err)
+	require.LessOrEqual(t, time.Since(start), ttl/3+h.Slack)
+}
+
+func takeover(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	old := take(t, a, "n")
+	start := time.Now()
+	_, err := b.Acquire(t.Context(), "n", ttl)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(start), ttl-h.Slack/10)
+	require.LessOrEqual(t, time.Since(start), ttl+h.Slack)
+	require.ErrorIs(t, old.Renew(t.Context(), ttl), locks.ErrLost)
+}
+
+func renewing(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	lease := take(t, a, "n")
+	for range 4 {
+		time.Sleep(ttl / 2)
+		require.NoError(t, lease.Renew(t.Context(), ttl))
+		requireHeld(t, b, "n")
+	}
+}
+
+func lateRelease(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	old := take(t, a, "n")
+	time.Sleep(ttl + h.Slack/2)
+	next := take(t, b, "n")
+	require.ErrorIs(t, old.Release(t.Context()), locks.ErrLost)
+	requireHeld(t, a, "n")
+	require.NoError(t, next.Release(t.Context()))
+}
+
+func tokensGrow(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	var last int64
+	for range 5 {
+		for _, l := range []locks.Locker{a, b} {
+			lease := take(t, l, "n")
+			require.Greater(t, lease.Token(), last)
+			last = lease.Token()
+			require.NoError(t, lease.Renew(t.Context(), ttl))
+			require.Equal(t, last, lease.Token(), "renewing keeps the token")
+			require.NoError(t, lease.Release(t.Context()))
+		}
+	}
+	expired := take(t, a, "n")
+	time.Sleep(ttl + h.Slack/2)
+	require.Greater(t, take(t, b, "n").Token(), expired.Token())
+}
+
+func cancelledWait(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	take(t, a, "n")
+	ctx, cancel := context.WithTimeout(t.Context(), ttl/4)
+	defer cancel()
+	start := time.Now()
+	_, err := b.Acquire(ctx, "n", ttl)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.LessOrEqual(t, time.Since(start), ttl/4+h.Slack)
+	_, err = b.TryAcquire(ctx, "other", ttl)
+	require.Error(t, err, "an ended context takes nothing")
+}
+
+func crowd(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	var inside, total, together atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 30 {
+		wg.Go(func() {
+			l := a
+			if i%2 == 0 {
+				l = b
+			}
+			_ = locks.Hold(t.Context(), l, "n", ttl, func(context.Context, locks.Lease) error {
+				if inside.Add(1) > 1 {
+					together.Add(1)
+				}
+				time.Sleep(time.Millisecond)
+				inside.Add(-1)
+				total.Add(1)
+				return nil
+			})
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 30, total.Load())
+	require.Zero(t, together.Load(), "two were inside at once")
+}
+
+func holdRenews(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	err := locks.TryHold(t.Context(), a, "n", ttl, func(ctx context.Context, _ locks.Lease) error {
+		time.Sleep(3 * ttl)
+		requireHeld(t, b, "n")
+		require.ErrorIs(t, locks.TryHold(ctx, b, "n", ttl, func(context.Context, locks.Lease) error { return nil }), locks.ErrHeld)
+		return ctx.Err()
+	})
+	require.NoError(t, err)
+	take(t, b, "n")
+}
+
+func holdFrees(t *testing.T, h Harness) {
+	a, b := h.two(t)
+	failure := context.DeadlineExceeded
+	require.ErrorIs(t, locks.Hold(t.Context(), a, "n", ttl, func(context.Context, locks.Lease) error { return failure }), failure)
+	require.Panics(t, func() {
+		_ = locks.Hold(t.Context(), b, "n", ttl, func(context.Context, locks.Lease) error { panic("broken") })
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	require.NoError(t, locks.Hold(ctx, a, "n", ttl, func(context.Context, locks.Lease) error { cancel(); return nil }))
+	take(t, b, "n")
+}
+
+func holdLoses(t *testing.T, h Harness) {
+	a, _ := h.two(t)
+	err := locks.Hold(t.Context(), a, "n", ttl, func(ctx context.Context, lease locks.Lease) error {
+		if err := lease.Release(ctx); err != nil { // as if it had expired
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(3 * ttl):
+			return nil
+		}
+	})
+	require.ErrorIs(t, err, locks.ErrLost)
+}
+
+func badInput(t *testing.T, h Harness) {
+	a, _ := h.two(t)
+	for _, c := range []struct {
+		name string
+		ttl  time.Duration
+	}{{"", ttl}, {strings.Repeat("x", 257), ttl}, {"n", 0}, {"n", -ttl}, {"n", locks.MaxTTL + 1}} {
+		_, err := a.Acquire(t.Context(), c.name, c.ttl)
+		require.Error(t, err)
+		_, err = a.TryAcquire(t.Context(), c.name, c.ttl)
+		require.Error(t, err)
+	}
+	lease := take(t, a, "n")
+	require.Error(t, lease.Renew(t.Context(), 0))
+}
