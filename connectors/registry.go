@@ -46,6 +46,8 @@ type Definition struct {
 	Settings json.RawMessage
 	OAuth    bool
 	Limits   Limits
+	// Capabilities are read off the connector's type with CapabilitiesOf.
+	Capabilities Capabilities
 	// Cannot says in words what the service or this connector does not do.
 	Cannot []string
 	// HostChosenByUser puts the dial-time guard in front of every connection.
