@@ -163,9 +163,35 @@ type ByIDs struct {
 	Missing []string
 }
 
-// Creator makes records. At most Limits.CreateBatch items come in one call,
-// which sends at most one writing request per item and, where the service has
-// batches, one per call. It never repeats a request whose answer it lost.
+// Checker says, without asking the service, why it would refuse a write: lengths
+// counted its way, characters it does not take, values that exclude one another.
+// Plans are checked with it before anything is sent.
+type Checker interface {
+	// Check gives one error per cell that would be refused (KindInvalid or
+	// KindTooLarge, with Column), none when the item looks right.
+	Check(op models.Operation, schema Schema, item WriteItem) []*Error
+}
+
+// Preparer is for services where something asked for beforehand makes the
+// outcome of a create certain: a reserved key, a transaction's id, an upload
+// session. What it gives is stored before the create is sent (Promise 5).
+type Preparer interface {
+	// Prepare gives, per item's Key, the marker that Create and FindCreated get
+	// for it. It makes nothing that anyone would see at the service.
+	Prepare(ctx context.Context, schema Schema, items []WriteItem) (map[string]string, error)
+}
+
+// Creator makes records.
+//
+// These hold for every writing call (Create, Update, Delete, Step):
+//   - At most the batch of Limits comes in one call, and each item is sent at
+//     most once, unless the service has said no to it: a batch refused whole,
+//     of which nothing was written, may be sent again in parts to find the item
+//     at fault. A request whose answer was lost is never repeated (Promise 5).
+//   - No request starts once ctx is done.
+//   - A nil error comes with a result per item; one that has none is Unknown.
+//     An error says that no item was written and nothing is on its way: all are
+//     NotSent. Cancelled or turned away half-way is told per item.
 type Creator interface {
 	Create(ctx context.Context, schema Schema, items []WriteItem) ([]WriteResult, error)
 }
@@ -184,9 +210,11 @@ type Deleter interface {
 // publish, properties then content). The first step is Create or Update
 // itself; the rest are done here, each recorded before and after.
 type Stepper interface {
-	// Steps names the steps after the first that an item needs, in order.
-	Steps(op models.Operation, schema Schema, columns []string) []string
-	// Step sends one step for items whose RemoteID is known.
+	// Steps names the steps after the first that an item needs, in order; the
+	// same names each time for the same item. One step is one writing request.
+	Steps(op models.Operation, schema Schema, item WriteItem) []string
+	// Step sends one step for items whose RemoteID is known, at most
+	// Limits.UpdateBatch of them.
 	Step(ctx context.Context, step string, schema Schema, items []WriteItem) ([]WriteResult, error)
 	// StepDone looks whether a step, whose answer was lost, took effect.
 	StepDone(ctx context.Context, step string, schema Schema, items []WriteItem) ([]WriteResult, error)
@@ -205,7 +233,8 @@ type CreatedFinder interface {
 type FindItem struct {
 	Key    string
 	Values models.Fields
-	After  time.Time
+	After  time.Time // when the intent was stored, by our clock
+	Marker string    // what Prepare gave
 }
 
 // FindResult holds the candidates for one lost create.
@@ -226,9 +255,12 @@ type WriteItem struct {
 	// service that takes an idempotency key or can keep a marker gets it.
 	Key      string
 	RemoteID string // empty for creates
-	Values   models.Fields
+	// Values are the cells to write. References are remote ids: the caller has
+	// put the real id where a plan said "local:…".
+	Values models.Fields
 	// Marker is the service's version at the pre-read, for services with
-	// preconditions; the caller has compared the cells already.
+	// preconditions (the caller has compared the cells already); of creates,
+	// what Prepare gave.
 	Marker string
 }
 
@@ -242,6 +274,9 @@ const (
 	Failed   Outcome = "failed"   // the service said no; nothing changed
 	Conflict Outcome = "conflict" // a precondition of the service's did not hold; nothing changed
 	Unknown  Outcome = "unknown"  // the answer was lost or does not say
+	// NotSent: nothing reached the service, or it turned the request away for
+	// now (a rate limit); nothing changed and the item is still planned.
+	NotSent Outcome = "not_sent"
 )
 
 // WriteResult is the outcome of one item.
@@ -252,7 +287,7 @@ type WriteResult struct {
 	// Stored is what the service answered that it now holds; nil where the
 	// answer is incomplete, and the caller reads back.
 	Stored *Record
-	Err    *Error // of Failed, Conflict and Unknown
+	Err    *Error // of every outcome but Applied
 	// Note says what was done otherwise than asked, such as a slug with a
 	// suffix, or an existing term adopted.
 	Note string

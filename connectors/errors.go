@@ -42,12 +42,14 @@ type Error struct {
 	Table   string // remote id
 	Record  string // remote id
 	Column  string // column id
-	Code    string // the service's own code, such as "rest_invalid_param"
-	Words   string // the service's own words, bounded and redacted
-	Hint    string // what the user can do
-	Status  int    // HTTP status, 0 when none
-	Wait    time.Duration
-	Cause   error
+	// Fields names every column at fault where the service names several.
+	Fields []models.FieldProblem
+	Code   string // the service's own code, such as "rest_invalid_param"
+	Words  string // the service's own words, bounded and redacted
+	Hint   string // what the user can do
+	Status int    // HTTP status, 0 when none
+	Wait   time.Duration
+	Cause  error
 }
 
 // Error puts what was tried, where, and the service's words in one line.
@@ -134,7 +136,10 @@ func (e *Error) Problem() *models.Problem {
 		kind = models.KindInternal
 	}
 	p := models.NewProblem(kind, "connector."+string(e.Kind), e.Error(), e.Hint).Because(e)
-	if e.Column != "" {
+	switch {
+	case len(e.Fields) > 0:
+		p = p.WithFields(e.Fields...)
+	case e.Column != "":
 		p = p.WithFields(models.FieldProblem{Field: e.Column, Code: e.Code, Detail: e.Words})
 	}
 	return p

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,8 +45,9 @@ type Definition struct {
 	Credential json.RawMessage
 	// Settings is the JSON Schema of a table's own settings, nil for none.
 	Settings json.RawMessage
-	OAuth    bool
-	Limits   Limits
+	// OAuth says how access is granted, nil for services without.
+	OAuth  *OAuth
+	Limits Limits
 	// Capabilities are read off the connector's type with CapabilitiesOf.
 	Capabilities Capabilities
 	// Cannot says in words what the service or this connector does not do.
@@ -63,10 +65,47 @@ type Dependencies struct {
 	ConnectionID string
 	// Transport carries every request; it has the guard and the tracing.
 	Transport http.RoundTripper
-	Limiter   Limiter
-	Files     Files
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Dial reaches services that do not speak HTTP; it has the guard too.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Limiter Limiter
+	// Ledger and Tokens are nil where no service needs them.
+	Ledger Ledger
+	Tokens TokenSource
+	Files  Files
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// OAuth is how a service's grants are had: the rows of the OAuth table that
+// differ between services, for one token manager.
+type OAuth struct {
+	Grant        string            `json:"grant"` // "authorization_code" or "client_credentials"
+	AuthorizeURL string            `json:"authorize_url,omitempty"`
+	TokenURL     string            `json:"token_url"`
+	RevokeURL    string            `json:"revoke_url,omitempty"`
+	Scopes       []string          `json:"scopes,omitempty"`
+	Params       map[string]string `json:"params,omitempty"` // more of the authorize URL
+	PKCE         bool              `json:"pkce"`             // S256 is sent
+	JSON         bool              `json:"json"`             // the token call's body is JSON, not a form
+	Basic        bool              `json:"basic"`            // the client's secret goes into a Basic header, not the body
+	Rotates      bool              `json:"rotates"`          // a refresh replaces the refresh token
+}
+
+// TokenSource gives the access token of a connection that has OAuth. One
+// refresher per connection stands behind it, over all workers.
+type TokenSource interface {
+	// Token gives a token that should work now. refused is the one the service
+	// just answered 401 to, or empty: unless another has been stored since, it
+	// is refreshed, once. A dead grant fails with KindAuth.
+	Token(ctx context.Context, refused string) (string, error)
+}
+
+// Ledger counts what a service bills in units per period, over every worker and
+// connection that shares the key (an app's daily quota).
+type Ledger interface {
+	// Spend books units against limit in the period that ends at resets, or
+	// books nothing and fails with KindQuota.
+	Spend(ctx context.Context, key string, units, limit int64, resets time.Time) error
 }
 
 // Limiter keeps one connection's rate over all workers. The in-process and the
@@ -154,6 +193,8 @@ type Capabilities struct {
 	ReadSince   bool `json:"read_since"`
 	ReadByIDs   bool `json:"read_by_ids"`
 	ListIDs     bool `json:"list_ids"`
+	Check       bool `json:"check"`
+	Prepare     bool `json:"prepare"`
 	Create      bool `json:"create"`
 	Update      bool `json:"update"`
 	Delete      bool `json:"delete"`
@@ -171,6 +212,8 @@ func CapabilitiesOf(c Connector) Capabilities {
 		ReadSince:   can[SinceReader](c),
 		ReadByIDs:   can[IDReader](c),
 		ListIDs:     can[IDLister](c),
+		Check:       can[Checker](c),
+		Prepare:     can[Preparer](c),
 		Create:      can[Creator](c),
 		Update:      can[Updater](c),
 		Delete:      can[Deleter](c),

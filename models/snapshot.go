@@ -97,7 +97,11 @@ const (
 	CompareURL       Comparison = "url"        // equal without an expiring query (signed links)
 	CompareTrimmed   Comparison = "trimmed"    // strings without white space at the ends, one newline form
 	CompareInstant   Comparison = "instant"    // the same moment, to the service's resolution
-	CompareNullEmpty Comparison = "null_empty" // null, absent and "" are one
+	CompareNullEmpty Comparison = "null_empty" // null, absent, "" and [] are one; else exact
+	// CompareAttachment holds files equal by their "id" and "alt", in order;
+	// one without an id by its "url". The rest of a file expires or is added by
+	// the service later.
+	CompareAttachment Comparison = "attachment"
 )
 
 // Column is one column of a table, keyed by the service's own id where it has
