@@ -1,0 +1,77 @@
+package config
+
+import (
+	"path/filepath"
+
+	"github.com/scratch-platform/scratch/internal/netguard"
+	"github.com/scratch-platform/scratch/internal/vault"
+)
+
+// Settings is everything that is configured from outside. Secrets can also be
+// given as files: the variable's name with _FILE behind it holds the path.
+type Settings struct {
+	Role      Role   `env:"SCRATCH_ROLE" envDefault:"monolith" doc:"What this process does: monolith (all of it), frontend (API and page), worker (workflows and activities) or cron (schedules). SERVICE_TYPE is another name for it."`
+	DataDir   string `env:"SCRATCH_DATA_DIR" envDefault:".scratch" doc:"Folder for uploads and, on one machine, the database and the keyset."`
+	Listen    string `env:"SCRATCH_LISTEN" envDefault:"127.0.0.1:3010" doc:"Address the API and the page are served on."`
+	PublicURL string `env:"SCRATCH_PUBLIC_URL" doc:"Address users reach Scratch under, for links and origin checks. Empty: the listen address, which must then be on this machine."`
+
+	DatabaseURL vault.Secret `env:"SCRATCH_DATABASE_URL" doc:"PostgreSQL 15 or newer: postgres://user:password@host:5432/name. Empty: a SQLite file in the data folder, for one process."`
+
+	TemporalAddress       string       `env:"SCRATCH_TEMPORAL_ADDRESS" envDefault:"127.0.0.1:7233" doc:"Host and port of the Temporal server or of Temporal Cloud."`
+	TemporalNamespace     string       `env:"SCRATCH_TEMPORAL_NAMESPACE" envDefault:"default" doc:"Temporal namespace."`
+	TemporalAPIKey        vault.Secret `env:"SCRATCH_TEMPORAL_API_KEY" doc:"API key of Temporal Cloud. It switches TLS on."`
+	TemporalTLS           bool         `env:"SCRATCH_TEMPORAL_TLS" envDefault:"false" doc:"Speak TLS to Temporal. The three files below switch it on as well."`
+	TemporalTLSCA         string       `env:"SCRATCH_TEMPORAL_TLS_CA" doc:"File with the certificate authority of the Temporal server (PEM). Empty: the system's."`
+	TemporalTLSCert       string       `env:"SCRATCH_TEMPORAL_TLS_CERT" doc:"File with our certificate for mutual TLS (PEM)."`
+	TemporalTLSKey        string       `env:"SCRATCH_TEMPORAL_TLS_KEY" doc:"File with the key of that certificate (PEM)."`
+	TemporalTLSServerName string       `env:"SCRATCH_TEMPORAL_TLS_SERVER_NAME" doc:"Name in the Temporal server's certificate, where it is not the host of the address."`
+	TemporalUIURL         string       `env:"SCRATCH_TEMPORAL_UI_URL" doc:"Address of Temporal's Web UI, for links from jobs and for showing decrypted payloads there."`
+
+	VaultKeyset vault.Secret `env:"SCRATCH_VAULT_KEYSET" doc:"Keys that credentials and workflow payloads are encrypted with (base64; every process needs the same). Empty: a file in the data folder, created on the first start with SQLite."`
+
+	UploadLimit   Size     `env:"SCRATCH_UPLOAD_LIMIT" envDefault:"2GiB" doc:"Largest file that can be uploaded."`
+	NetguardAllow []string `env:"SCRATCH_NETGUARD_ALLOW" envSeparator:"," doc:"Addresses, ranges and host names, separated by commas, that connections may reach although they are not on the public internet: 10.1.0.0/16,wiki.internal"`
+
+	LogLevel  LogLevel  `env:"SCRATCH_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
+	LogFormat LogFormat `env:"SCRATCH_LOG_FORMAT" envDefault:"auto" doc:"text, json, or auto: text on a terminal, else JSON."`
+}
+
+// PostgreSQL reports whether a PostgreSQL server is configured; else the store is
+// the SQLite file.
+func (s Settings) PostgreSQL() bool { return !s.DatabaseURL.IsZero() }
+
+// SQLitePath is the database file of a store on one machine.
+func (s Settings) SQLitePath() string { return filepath.Join(s.DataDir, "scratch.db") }
+
+// UploadDir is where uploaded files are kept.
+func (s Settings) UploadDir() string { return filepath.Join(s.DataDir, "uploads") }
+
+// BaseURL is the address users reach Scratch under, without a slash at the end.
+func (s Settings) BaseURL() string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	return "http://" + s.Listen
+}
+
+// TLS reports whether Temporal is spoken to over TLS.
+func (s Settings) TLS() bool {
+	return s.TemporalTLS || !s.TemporalAPIKey.IsZero() || s.TemporalTLSCA != "" || s.TemporalTLSCert != ""
+}
+
+// VaultSource is where the vault's keys come from. A keyset file is only made
+// beside a SQLite file: with a shared database, a new key made by one process, on
+// a disk that may not outlive it, would lose credentials.
+func (s Settings) VaultSource() vault.Source {
+	return vault.Source{
+		Configured: s.VaultKeyset,
+		File:       filepath.Join(s.DataDir, "keyset.json"),
+		Create:     !s.PostgreSQL(),
+	}
+}
+
+// Netguard is the policy for addresses that users choose. Load has checked the
+// list, so it fails on Settings made by hand only.
+func (s Settings) Netguard() (netguard.Policy, error) {
+	return netguard.ParsePolicy(s.NetguardAllow)
+}
