@@ -32,7 +32,10 @@ func Postgres(t testing.TB) string {
 	location, err := url.Parse(admin)
 	require.NoError(t, err, "%s is not a URL", postgresURL)
 	name := "scratch_test_" + strings.ToLower(rand.Text())
-	inPostgres(t, admin, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()+` TEMPLATE template0 ENCODING 'UTF8'`)
+	// A linguistic collation, as most servers have: what relies on byte order
+	// without saying COLLATE "C" shows here and not first at an operator's.
+	inPostgres(t, admin, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()+
+		` TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'`)
 	t.Cleanup(func() {
 		inPostgres(t, admin, `DROP DATABASE IF EXISTS `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`)
 	})

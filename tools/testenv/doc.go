@@ -1,0 +1,14 @@
+// Command testenv sets up what the tests need, runs a command in it, and tears
+// it down:
+//
+//	go run ./tools/testenv go test ./...
+//
+// PostgreSQL comes from SCRATCH_TEST_POSTGRES_URL; else from a local install, on
+// a throwaway cluster; else from Debian's packages, when we are root; else from
+// a container engine. The Temporal CLI comes as for `scratch dev`. A C compiler,
+// which the race detector needs, is installed likewise when it is missing.
+// It says what it does on standard error and exits as the command did.
+//
+// It must not import anything of this module but internal/devserver: it runs
+// before anything else is known to work.
+package main
