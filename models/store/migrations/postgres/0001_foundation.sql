@@ -1,0 +1,304 @@
+-- +goose Up
+CREATE TABLE organizations (
+	id text PRIMARY KEY,
+	name text NOT NULL,
+	created_at timestamptz NOT NULL
+);
+
+CREATE TABLE users (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	name text NOT NULL,
+	email text NOT NULL,
+	created_at timestamptz NOT NULL
+);
+CREATE INDEX users_organization ON users (organization_id);
+
+CREATE TABLE api_tokens (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	user_id text NOT NULL REFERENCES users (id),
+	name text NOT NULL,
+	hash bytea NOT NULL,
+	last_used_at timestamptz,
+	expires_at timestamptz,
+	created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX api_tokens_hash ON api_tokens (hash);
+CREATE INDEX api_tokens_organization ON api_tokens (organization_id, id);
+
+-- Sign-in links, sessions and WebSocket tickets are known by their hash only.
+CREATE TABLE sign_in_links (
+	hash bytea PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	user_id text NOT NULL REFERENCES users (id),
+	created_at timestamptz NOT NULL,
+	expires_at timestamptz NOT NULL
+);
+CREATE INDEX sign_in_links_expiry ON sign_in_links (expires_at);
+
+CREATE TABLE sessions (
+	hash bytea PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	user_id text NOT NULL REFERENCES users (id),
+	created_at timestamptz NOT NULL,
+	expires_at timestamptz NOT NULL,
+	last_used_at timestamptz NOT NULL
+);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+CREATE TABLE ws_tickets (
+	hash bytea PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	user_id text NOT NULL REFERENCES users (id),
+	tab text NOT NULL,
+	created_at timestamptz NOT NULL,
+	expires_at timestamptz NOT NULL
+);
+CREATE INDEX ws_tickets_expiry ON ws_tickets (expires_at);
+
+CREATE TABLE connections (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	service text NOT NULL,
+	name text NOT NULL,
+	state text NOT NULL,
+	account text NOT NULL,
+	credential bytea,
+	hint jsonb,
+	problem jsonb,
+	created_at timestamptz NOT NULL,
+	updated_at timestamptz NOT NULL,
+	version bigint NOT NULL
+);
+CREATE INDEX connections_organization ON connections (organization_id, id);
+
+CREATE TABLE snapshots (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	name text NOT NULL,
+	created_at timestamptz NOT NULL,
+	updated_at timestamptz NOT NULL,
+	deleted_at timestamptz
+);
+CREATE INDEX snapshots_organization ON snapshots (organization_id, id);
+
+-- seq names the physical table of the records: records_<seq>.
+CREATE TABLE tables (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	snapshot_id text NOT NULL REFERENCES snapshots (id),
+	connection_id text NOT NULL REFERENCES connections (id),
+	service text NOT NULL,
+	remote_id text NOT NULL,
+	name text NOT NULL,
+	seq bigint NOT NULL,
+	state text NOT NULL,
+	read_only boolean NOT NULL,
+	read_only_why text NOT NULL,
+	columns jsonb NOT NULL,
+	record_count bigint NOT NULL,
+	edited_count bigint NOT NULL,
+	settings jsonb,
+	watermark bytea,
+	downloaded_at timestamptz,
+	schema_version bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	deleted_at timestamptz
+);
+CREATE UNIQUE INDEX tables_seq ON tables (seq);
+CREATE UNIQUE INDEX tables_remote ON tables (snapshot_id, connection_id, remote_id) WHERE deleted_at IS NULL;
+CREATE INDEX tables_connection ON tables (connection_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE schema_changes (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	table_id text NOT NULL REFERENCES tables (id),
+	kind text NOT NULL,
+	column_id text NOT NULL,
+	was text NOT NULL,
+	became text NOT NULL,
+	why text NOT NULL,
+	at timestamptz NOT NULL
+);
+CREATE INDEX schema_changes_table ON schema_changes (table_id, id);
+
+CREATE TABLE views (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	table_id text NOT NULL REFERENCES tables (id),
+	name text NOT NULL,
+	query jsonb NOT NULL,
+	columns jsonb NOT NULL,
+	version bigint NOT NULL,
+	created_at timestamptz NOT NULL
+);
+CREATE INDEX views_table ON views (table_id, id);
+
+CREATE TABLE uploads (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	name text NOT NULL,
+	content_type text NOT NULL,
+	size bigint NOT NULL,
+	sha256 text NOT NULL,
+	path text NOT NULL,
+	created_at timestamptz NOT NULL
+);
+CREATE INDEX uploads_organization ON uploads (organization_id, id);
+
+CREATE TABLE audit_events (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	user_id text NOT NULL,
+	action text NOT NULL,
+	subject text NOT NULL,
+	detail jsonb,
+	at timestamptz NOT NULL
+);
+CREATE INDEX audit_events_organization ON audit_events (organization_id, id);
+
+CREATE TABLE jobs (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	snapshot_id text NOT NULL,
+	plan_id text NOT NULL,
+	kind text NOT NULL,
+	state text NOT NULL,
+	workflow_id text NOT NULL,
+	run_id text NOT NULL,
+	input jsonb,
+	progress jsonb NOT NULL,
+	problem jsonb,
+	waiting_until timestamptz,
+	waiting_why text NOT NULL,
+	engine_away boolean NOT NULL,
+	retry_of text NOT NULL,
+	created_by text NOT NULL,
+	created_at timestamptz NOT NULL,
+	started_at timestamptz,
+	ended_at timestamptz,
+	alive_at timestamptz,
+	progressed_at timestamptz,
+	version bigint NOT NULL
+);
+-- One live job per workflow id, whoever asks for it.
+CREATE UNIQUE INDEX jobs_live ON jobs (workflow_id) WHERE ended_at IS NULL;
+CREATE INDEX jobs_organization ON jobs (organization_id, id);
+CREATE INDEX jobs_snapshot ON jobs (snapshot_id, id);
+
+CREATE TABLE job_tables (
+	job_id text NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+	table_id text NOT NULL,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	state text NOT NULL,
+	progress jsonb NOT NULL,
+	problem jsonb,
+	warnings jsonb,
+	started_at timestamptz,
+	ended_at timestamptz,
+	PRIMARY KEY (job_id, table_id)
+);
+
+CREATE TABLE plans (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	snapshot_id text NOT NULL,
+	state text NOT NULL,
+	hash text NOT NULL,
+	counts jsonb NOT NULL,
+	problems jsonb,
+	created_by text NOT NULL,
+	job_id text NOT NULL,
+	retry_of text NOT NULL,
+	created_at timestamptz NOT NULL,
+	applied_at timestamptz
+);
+CREATE INDEX plans_snapshot ON plans (snapshot_id, id);
+
+CREATE TABLE items (
+	id text PRIMARY KEY,
+	organization_id text NOT NULL REFERENCES organizations (id),
+	plan_id text NOT NULL REFERENCES plans (id) ON DELETE CASCADE,
+	table_id text NOT NULL,
+	record_id bigint NOT NULL,
+	ordinal bigint NOT NULL,
+	row_version bigint NOT NULL,
+	op text NOT NULL,
+	state text NOT NULL,
+	remote_id text NOT NULL,
+	cells jsonb,
+	edit_bases jsonb,
+	marker text NOT NULL,
+	label text NOT NULL,
+	override boolean NOT NULL,
+	blocked boolean NOT NULL,
+	step text NOT NULL,
+	steps jsonb,
+	problem jsonb,
+	theirs jsonb,
+	note text NOT NULL,
+	lease text NOT NULL,
+	lease_until timestamptz,
+	sent_at timestamptz,
+	settled_at timestamptz,
+	read_back boolean NOT NULL
+);
+-- A record has at most one open item, whatever became of the run that sent it.
+CREATE UNIQUE INDEX items_open ON items (table_id, record_id) WHERE state IN ('planned', 'sending', 'unknown');
+CREATE UNIQUE INDEX items_plan ON items (plan_id, ordinal);
+CREATE INDEX items_to_send ON items (plan_id, table_id, op, ordinal) WHERE state = 'planned';
+CREATE INDEX items_in_flight ON items (plan_id, ordinal) WHERE state = 'sending' OR read_back;
+
+-- Events wait here from the commit of their change until the relay numbers
+-- them per topic into the log.
+CREATE TABLE outbox (
+	seq bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	organization_id text NOT NULL,
+	topic text NOT NULL,
+	type text NOT NULL,
+	origin text NOT NULL,
+	data jsonb,
+	at timestamptz NOT NULL
+);
+
+-- last is the number of the topic's newest event, trimmed the newest one no
+-- longer kept. A topic that was forgotten comes back with another epoch.
+CREATE TABLE topics (
+	topic text PRIMARY KEY,
+	organization_id text NOT NULL,
+	epoch text NOT NULL,
+	last bigint NOT NULL,
+	trimmed bigint NOT NULL,
+	updated_at timestamptz NOT NULL
+);
+CREATE INDEX topics_updated ON topics (updated_at);
+
+CREATE TABLE events (
+	topic text NOT NULL,
+	n bigint NOT NULL,
+	organization_id text NOT NULL,
+	type text NOT NULL,
+	origin text NOT NULL,
+	data jsonb,
+	at timestamptz NOT NULL,
+	PRIMARY KEY (topic, n)
+);
+CREATE INDEX events_at ON events (at);
+
+CREATE TABLE leases (
+	name text PRIMARY KEY,
+	holder text NOT NULL,
+	until timestamptz NOT NULL,
+	fence bigint NOT NULL
+);
+
+CREATE TABLE counters (
+	name text PRIMARY KEY,
+	value bigint NOT NULL
+);
+INSERT INTO counters (name, value) VALUES ('table_seq', 0);
+
+-- +goose Down
+DROP TABLE counters, leases, events, topics, outbox, items, plans, job_tables, jobs, audit_events, uploads, views,
+	schema_changes, tables, snapshots, connections, ws_tickets, sessions, sign_in_links, api_tokens, users, organizations;

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// Config says which database to open and how.
+type Config struct {
+	// URL is "postgres://…" (or "postgresql://…"), or the path of a SQLite file,
+	// which is made when missing.
+	URL string
+	// ReadPool bounds the connections that read at once; 0 takes a default (8
+	// on SQLite). On PostgreSQL it bounds all connections (default 20).
+	ReadPool int
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+	// Now is the clock; nil takes the machine's.
+	Now func() time.Time
+}
+
+// Store is an open database. It is safe for use by several goroutines.
+type Store struct {
+	dialect dialect
+	// read and write are the same on PostgreSQL; on SQLite write holds the one
+	// connection that writes, so that writers queue in Go and never see BUSY.
+	read, write *gorm.DB
+	log         *slog.Logger
+	now         func() time.Time
+	close       func() error
+
+	mu        sync.RWMutex
+	listeners []func()
+}
+
+// Open connects to the database. A SQLite file that another process (or another
+// Store) holds fails with "store.in_use"; a database that does not answer with
+// "store.unavailable". The schema is not touched: see Migrate.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{log: cfg.Log, now: clock(cfg.Now)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if strings.HasPrefix(cfg.URL, "postgres://") || strings.HasPrefix(cfg.URL, "postgresql://") {
+		err = s.openPostgres(cfg)
+	} else {
+		err = s.openSQLite(cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// clock gives times that both databases store alike: UTC, microseconds.
+func clock(now func() time.Time) func() time.Time {
+	if now == nil {
+		now = time.Now
+	}
+	return func() time.Time { return stored(now()) }
+}
+
+// stored is t as both databases keep it.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// storedPtr is stored for a time that may be absent.
+func storedPtr(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := stored(*t)
+	return &u
+}
+
+// Close ends all connections and frees the SQLite file for another process.
+func (s *Store) Close() error { return s.close() }
+
+// Ping fails with "store.unavailable" when the database does not answer.
+func (s *Store) Ping(ctx context.Context) error {
+	for _, db := range []*gorm.DB{s.write, s.read} {
+		sqlDB, err := db.DB()
+		if err != nil {
+			return s.explain(ctx, err)
+		}
+		if err := sqlDB.PingContext(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return models.NewProblem(models.KindUnavailable, "store.unavailable", "the database does not answer",
+				"check the database address and that it is running").Because(err)
+		}
+	}
+	return nil
+}
+
+// Dialect is "postgres" or "sqlite".
+func (s *Store) Dialect() string { return s.dialect.name() }
+
+// OnEvents registers a function that is called after each commit that wrote
+// events, on the committing goroutine: it must only wake somebody up.
+func (s *Store) OnEvents(wake func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, wake)
+}
+
+func (s *Store) wake() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, listener := range s.listeners {
+		listener()
+	}
+}
+
+// Org is the only way to a tenant's data: every query made through it carries
+// the organization's id (Promise 11).
+func (s *Store) Org(organizationID string) *Org { return &Org{s: s, id: organizationID} }
+
+// Org reads and writes one organization's data.
+type Org struct {
+	s  *Store
+	id string
+}
+
+// ID is the organization's id.
+func (o *Org) ID() string { return o.id }
+
+// rows starts a reading query on the model's table, bound to the organization.
+func (o *Org) rows(ctx context.Context, model any) *gorm.DB {
+	return o.s.read.WithContext(ctx).Model(model).Where("organization_id = ?", o.id)
+}
+
+// System is the plumbing that looks across tenants: sign-in by hash, the event
+// relay, reconciling, leases and clean-up. It never serves a user's request for
+// data.
+func (s *Store) System() *System { return &System{s: s} }
+
+// System reads and writes across organizations.
+type System struct{ s *Store }
+
+// rows starts a reading query on the model's table over all organizations.
+func (y *System) rows(ctx context.Context, model any) *gorm.DB {
+	return y.s.read.WithContext(ctx).Model(model)
+}

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// txAttempts bounds how often a transaction is begun again after a
+// serialization failure, a deadlock or a busy file.
+const txAttempts = 6
+
+// Tx is one writing transaction. It lives as long as the function it is given
+// to; that function may be run again from the start, so it must not change
+// anything outside that a second run would not put right.
+type Tx struct {
+	ctx  context.Context //nolint:containedctx // a transaction lives within one call
+	s    *Store
+	org  string // empty in System transactions
+	conn *sql.Conn
+	sql  *sql.Tx
+	db   *gorm.DB // GORM on this transaction
+	now  time.Time
+	// events are written to the outbox as the transaction's last statements.
+	events []models.Event
+}
+
+// tx runs fn in one writing transaction of the organization: all of it is
+// committed, with its events, or nothing.
+func (o *Org) tx(ctx context.Context, fn func(*Tx) error) error { return o.s.tx(ctx, o.id, fn) }
+
+// tx runs fn in one writing transaction across organizations.
+func (y *System) tx(ctx context.Context, fn func(*Tx) error) error { return y.s.tx(ctx, "", fn) }
+
+func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
+	var err error
+	for attempt := range txAttempts {
+		if attempt > 0 {
+			if err := pause(ctx, attempt); err != nil {
+				return err
+			}
+		}
+		var wrote bool
+		if wrote, err = s.tryTx(ctx, org, fn); err == nil {
+			if wrote {
+				s.wake()
+			}
+			return nil
+		}
+		if ctx.Err() != nil || s.dialect.classify(err) != faultRetry {
+			break
+		}
+	}
+	return s.explain(ctx, err)
+}
+
+// pause waits a little, with jitter, before a transaction is begun again.
+func pause(ctx context.Context, attempt int) error {
+	wait := time.Duration(1+rand.IntN(10<<attempt)) * time.Millisecond //nolint:gosec // jitter needs no secrecy
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wroteEvents bool, err error) {
+	pool, err := s.write.DB()
+	if err != nil {
+		return false, err
+	}
+	// One connection for the whole transaction, so that COPY can use it raw.
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	sqlTx, err := conn.BeginTx(ctx, s.dialect.beginOptions())
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = sqlTx.Rollback() }() // nothing once committed
+	db := s.write.Session(&gorm.Session{NewDB: true, Context: ctx})
+	db.Statement.ConnPool = sqlTx
+	tx := &Tx{ctx: ctx, s: s, org: org, conn: conn, sql: sqlTx, db: db, now: s.now()}
+	if err := fn(tx); err != nil {
+		return false, err
+	}
+	if err := tx.writeOutbox(); err != nil {
+		return false, err
+	}
+	return len(tx.events) > 0, sqlTx.Commit()
+}
+
+// rows starts a query on the model's table, bound to the organization.
+func (tx *Tx) rows(model any) *gorm.DB {
+	q := tx.db.Model(model)
+	if tx.org != "" {
+		q = q.Where("organization_id = ?", tx.org)
+	}
+	return q
+}
+
+// exec runs one statement with "?" placeholders and says how many rows it
+// touched.
+func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	result, err := tx.sql.ExecContext(tx.ctx, tx.s.dialect.bind(query), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query runs one reading statement with "?" placeholders. The caller closes
+// the rows before the next statement.
+func (tx *Tx) query(query string, args ...any) (*sql.Rows, error) {
+	return tx.sql.QueryContext(tx.ctx, tx.s.dialect.bind(query), args...)
+}
+
+// savepoint runs fn so that, when it fails, the transaction goes on as if it
+// had not been run. The error of fn is returned as it is.
+func (tx *Tx) savepoint(fn func() error) error {
+	if _, err := tx.exec("SAVEPOINT attempt"); err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		if _, undo := tx.exec("ROLLBACK TO SAVEPOINT attempt"); undo != nil {
+			return undo
+		}
+		_, undo := tx.exec("RELEASE SAVEPOINT attempt")
+		if undo != nil {
+			return undo
+		}
+		return err
+	}
+	_, err := tx.exec("RELEASE SAVEPOINT attempt")
+	return err
+}
+
+// emit adds an event to the transaction. Data is marshalled at once; it is
+// small (ids and changed cells, never tables).
+func (tx *Tx) emit(topic, kind, origin string, data any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	tx.events = append(tx.events, models.Event{
+		OrganizationID: tx.org, Topic: topic, Type: kind, Origin: origin, Data: raw, At: tx.now,
+	})
+	return nil
+}
+
+// isUnique reports whether a unique index refused a row.
+func (tx *Tx) isUnique(err error) bool { return tx.s.isUnique(err) }
+
+func (s *Store) isUnique(err error) bool { return err != nil && s.dialect.classify(err) == faultUnique }
