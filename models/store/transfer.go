@@ -111,6 +111,7 @@ type JobChange struct {
 	To           models.JobState // empty leaves the state
 	From         []models.JobState
 	RunID        string // empty leaves it
+	EngineAway   bool   // the engine could not be asked; a change without it says that it could
 	Problem      *models.Problem
 	WaitingUntil *time.Time
 	WaitingWhy   string

@@ -1,0 +1,79 @@
+package connecting
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/scratch-platform/scratch/connectors"
+)
+
+// Gate decides whether a request may still start. A request that has started
+// is not touched by it. The zero value is open for ever.
+type Gate struct {
+	mu    sync.Mutex
+	until time.Time // zero: no end
+	shut  bool
+	now   func() time.Time
+}
+
+// NewGate returns a gate that is open until then, by the given clock.
+func NewGate(until time.Time, now func() time.Time) *Gate {
+	return &Gate{until: until, now: now}
+}
+
+// Shut closes the gate now and for good.
+func (g *Gate) Shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+}
+
+// Open reports whether a request may start.
+func (g *Gate) Open() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.shut && (g.until.IsZero() || g.now().Before(g.until))
+}
+
+type gateKey struct{}
+
+// WithGate puts every request made under the context, by any connector an
+// Opener opened, behind the gate.
+func WithGate(ctx context.Context, g *Gate) context.Context {
+	return context.WithValue(ctx, gateKey{}, g)
+}
+
+// gated is the transport that asks the gate.
+type gated struct {
+	next    http.RoundTripper
+	service string
+}
+
+// RoundTrip refuses a request before a byte of it is sent. Promise 5: no
+// request starts after the lease of its items has ended, however long the
+// process slept or waited for its turn in between.
+func (t gated) RoundTrip(request *http.Request) (*http.Response, error) {
+	if g, ok := request.Context().Value(gateKey{}).(*Gate); ok && !g.Open() {
+		if request.Body != nil {
+			_ = request.Body.Close()
+		}
+		return nil, &connectors.Error{
+			Kind: connectors.KindUnavailable, Service: t.service, Tried: request.Method + " " + request.URL.Path, Code: NotSent,
+			Hint: "Nothing was sent: the run was stopped, or the time it may send in was over. It goes on by itself where it can.",
+		}
+	}
+	return t.next.RoundTrip(request)
+}
+
+// CloseIdleConnections passes on, so that closing a connector closes its idle
+// connections.
+func (t gated) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// NotSent is the code of the error a shut gate gives.
+const NotSent = "not_sent"

@@ -1,0 +1,86 @@
+package connecting
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+)
+
+// Opener opens connectors. All fields are needed but Log; it is safe for use
+// by several goroutines and never changed after it was made.
+type Opener struct {
+	Registry *connectors.Registry
+	// Connection reads a stored connection of an organization, or fails with
+	// "connection.not_found".
+	Connection func(ctx context.Context, organizationID, connectionID string) (models.Connection, error)
+	Vault      *vault.Vault
+	// Transport carries every request; it holds the dial-time guard.
+	Transport http.RoundTripper
+	// Trusted carries requests to services whose host no user chooses; nil
+	// takes Transport for them too.
+	Trusted http.RoundTripper
+	Limiter connectors.Limiter
+	// Files opens an organization's uploads.
+	Files func(organizationID string) connectors.Files
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Open makes the connector of a connection. The caller closes it. Errors are
+// *models.Problem or *connectors.Error and hold nothing of the credential
+// (Promise 10).
+func (o *Opener) Open(ctx context.Context, organizationID, connectionID string) (connectors.Connector, connectors.Definition, error) {
+	connection, err := o.Connection(ctx, organizationID, connectionID)
+	if err != nil {
+		return nil, connectors.Definition{}, fmt.Errorf("open connection %s: %w", connectionID, err)
+	}
+	return o.OpenConnection(ctx, connection)
+}
+
+// OpenConnection is Open for a connection the caller has at hand, stored or
+// about to be.
+func (o *Opener) OpenConnection(ctx context.Context, connection models.Connection) (connectors.Connector, connectors.Definition, error) {
+	definition, ok := o.Registry.Definition(connection.Service)
+	if !ok {
+		return nil, connectors.Definition{}, models.NewProblem(models.KindInvalid, "connection.unknown_service",
+			fmt.Sprintf("There is no connector for %q.", models.Bound(connection.Service, 64)),
+			"Ask GET /api/v1/connectors for the services this server reaches.")
+	}
+	// The credential is bound to this organization and connection: one copied
+	// into another tenant's row does not open (Promise 11).
+	credential, err := o.Vault.Decrypt(ctx, vault.Sealed(connection.Credential),
+		vault.ConnectionContext(connection.OrganizationID, connection.ID))
+	if err != nil {
+		return nil, connectors.Definition{}, fmt.Errorf("decrypt the credential of connection %s: %w", connection.ID, err)
+	}
+	connector, err := definition.Open(o.dependencies(connection, definition), credential)
+	if err != nil {
+		return nil, connectors.Definition{}, fmt.Errorf("open connection %s: %w", connection.ID, err)
+	}
+	return connector, definition, nil
+}
+
+func (o *Opener) dependencies(connection models.Connection, definition connectors.Definition) connectors.Dependencies {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	transport := o.Transport
+	if !definition.HostChosenByUser && o.Trusted != nil {
+		transport = o.Trusted
+	}
+	return connectors.Dependencies{
+		ConnectionID: connection.ID,
+		Transport:    gated{next: transport, service: definition.Service},
+		Limiter:      o.Limiter,
+		Files:        o.Files(connection.OrganizationID),
+		Now:          o.Now,
+		Log:          log.With("connection", connection.ID, "service", definition.Service),
+	}
+}
