@@ -160,7 +160,7 @@ var versionLine = regexp.MustCompile(`(?i)version\s+v?(\S+)\s+\(Server\s+v?([0-9
 func checkVersion(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // the user's own choice of CLI
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("run %s --version: %w", path, err)
 	}

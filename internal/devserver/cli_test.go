@@ -17,7 +17,7 @@ func writeCLI(t *testing.T, path, version string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 	script := fmt.Sprintf("#!/bin/sh\necho 'temporal version %s'\n", version)
-	require.NoError(t, os.WriteFile(path, []byte(script), 0o700)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
 	return path
 }
 

@@ -44,7 +44,7 @@ func playParent(dir string) {
 // with SIGKILL. It returns the server's pid.
 func killedParent(t *testing.T, cli, dir string, childSurvives bool) (pid int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary itself
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), parentFolder+"="+dir, "SCRATCH_TEST_TEMPORAL="+cli)
 	if childSurvives {
 		cmd.Env = append(cmd.Env, parentSurvived+"=1")

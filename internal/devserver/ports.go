@@ -58,5 +58,5 @@ func freePort(ctx context.Context, port int) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a tcp listener has a TCP address
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -22,7 +22,7 @@ type record struct {
 // record is a hint, the process behind it decides.
 func readRecord(file string) (record, bool) {
 	var r record
-	text, err := os.ReadFile(file) //nolint:gosec // inside the data folder
+	text, err := os.ReadFile(file)
 	if err != nil || json.Unmarshal(text, &r) != nil {
 		return record{}, false
 	}

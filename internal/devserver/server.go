@@ -186,6 +186,6 @@ func (s *Server) awaitHealthy(ctx context.Context, p *process) error {
 		err = fmt.Errorf("%w: %s", errEnded, p.reason())
 	default:
 	}
-	return fmt.Errorf("Temporal's dev server on %s did not become healthy: %w; its last words:\n%s", //nolint:staticcheck // a name begins the sentence
+	return fmt.Errorf("Temporal's dev server on %s did not become healthy: %w; its last words:\n%s",
 		s.Address(), err, s.log.tail())
 }

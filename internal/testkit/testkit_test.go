@@ -45,7 +45,7 @@ func TestMissingPostgresFailsAndSaysWhatToRun(t *testing.T) {
 		testkit.Postgres(t)
 		return
 	}
-	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMissingPostgresFailsAndSaysWhatToRun$") //nolint:gosec // this test binary itself
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMissingPostgresFailsAndSaysWhatToRun$")
 	again.Env = append(os.Environ(), "TESTKIT_WITHOUT_POSTGRES=1", "SCRATCH_TEST_POSTGRES_URL=")
 	out, err := again.CombinedOutput()
 	require.Error(t, err)

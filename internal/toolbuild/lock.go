@@ -15,7 +15,7 @@ import (
 // when the process dies, so a killed build never blocks the next. waiting is
 // called once when somebody else holds it.
 func lock(ctx context.Context, file string, waiting func()) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // inside the user's cache
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

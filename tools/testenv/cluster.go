@@ -52,7 +52,7 @@ func startCluster(ctx context.Context, bin string) (database, error) {
 	url := fmt.Sprintf("postgres://scratch:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
 	stopAll := func() error { return errors.Join(stop(), removeDir()) }
 	if err := awaitPostgres(ctx, url, gone); err != nil {
-		words, _ := os.ReadFile(filepath.Join(dir, "server.log")) //nolint:gosec // our own folder
+		words, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 		return database{}, errors.Join(fmt.Errorf("start a test cluster with %s: %w; its words:\n%s", bin, err, words), stopAll())
 	}
 	return database{url: url, origin: fmt.Sprintf("a throwaway cluster of %s on port %d", bin, port), stop: stopAll}, nil
@@ -79,7 +79,7 @@ func initCluster(ctx context.Context, bin, dir, password string, owner identity)
 // runCluster starts the server. On Linux the kernel ends it when the thread that
 // started it ends, so one goroutine keeps that thread.
 func runCluster(bin, dir string, port int, owner identity) (stop func() error, gone <-chan struct{}, err error) {
-	log, err := os.Create(filepath.Join(dir, "server.log")) //nolint:gosec // our own folder
+	log, err := os.Create(filepath.Join(dir, "server.log"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the test cluster: %w", err)
 	}
@@ -181,5 +181,5 @@ func freePort(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a tcp listener has a TCP address
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -32,10 +32,10 @@ func providePostgres(ctx context.Context) (database, error) {
 		}
 		return database{url: given, origin: "the one of SCRATCH_TEST_POSTGRES_URL", stop: func() error { return nil }}, nil
 	}
-	bin, localErr := findPostgres()
+	bin, localErr := findPostgres(ctx)
 	if localErr != nil {
 		if localErr = installPackages(ctx, "postgresql"); localErr == nil {
-			bin, localErr = findPostgres()
+			bin, localErr = findPostgres(ctx)
 		}
 	}
 	if localErr == nil {
@@ -51,7 +51,7 @@ func providePostgres(ctx context.Context) (database, error) {
 }
 
 // findPostgres returns the folder of the newest local install's programs.
-func findPostgres() (string, error) {
+func findPostgres(ctx context.Context) (string, error) {
 	var folders []string
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
@@ -67,14 +67,14 @@ func findPostgres() (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		folders = append(folders, filepath.Dir(initdb))
 	}
-	return newest(folders)
+	return newest(ctx, folders)
 }
 
 // newest picks the folder whose postgres has the highest supported version.
-func newest(folders []string) (string, error) {
+func newest(ctx context.Context, folders []string) (string, error) {
 	versions := map[string]int{}
 	for _, folder := range folders {
-		if version := majorVersion(filepath.Join(folder, "postgres")); version >= oldestPostgres {
+		if version := majorVersion(ctx, filepath.Join(folder, "postgres")); version >= oldestPostgres {
 			versions[folder] = version
 		}
 	}
@@ -86,10 +86,10 @@ func newest(folders []string) (string, error) {
 }
 
 // majorVersion asks a postgres program; 0 when it does not answer.
-func majorVersion(program string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+func majorVersion(ctx context.Context, program string) int {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "--version").Output() //nolint:gosec // a postgres that was found
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return 0
 	}

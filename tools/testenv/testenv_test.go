@@ -15,7 +15,7 @@ import (
 // leaves its folder or process behind.
 func TestThrowawayClusterServesAndGoes(t *testing.T) {
 	t.Setenv("TMPDIR", reachableDir(t))
-	bin, err := findPostgres()
+	bin, err := findPostgres(t.Context())
 	require.NoError(t, err)
 	cluster, err := startCluster(t.Context(), bin)
 	require.NoError(t, err)
@@ -31,9 +31,9 @@ func TestThrowawayClusterServesAndGoes(t *testing.T) {
 // parents belong to us alone.
 func reachableDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "testenv")
+	dir, err := os.MkdirTemp("", "testenv") //nolint:usetesting // the cluster's user cannot enter t.TempDir
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // another user must enter
+	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return dir
 }
@@ -60,14 +60,14 @@ func TestNewestSupportedInstallIsUsed(t *testing.T) {
 	install := func(version string) string {
 		dir := t.TempDir()
 		script := "#!/bin/sh\necho 'postgres (PostgreSQL) " + version + "'\n"
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "postgres"), []byte(script), 0o700)) //nolint:gosec // it must be executable
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "postgres"), []byte(script), 0o700))
 		return dir
 	}
 	old, supported, latest := install("9.6.1"), install("15.18"), install("18.2 (Debian)")
-	got, err := newest([]string{old, supported, latest, t.TempDir()})
+	got, err := newest(t.Context(), []string{old, supported, latest, t.TempDir()})
 	require.NoError(t, err)
 	require.Equal(t, latest, got)
-	_, err = newest([]string{old})
+	_, err = newest(t.Context(), []string{old})
 	require.ErrorContains(t, err, "no PostgreSQL 15 or newer")
 }
 
@@ -91,7 +91,7 @@ func TestCommandRunsWithTheEnvironment(t *testing.T) {
 func TestClientWithoutEngineIsNoEngine(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\ncase \"$1\" in info) echo 'cannot connect' >&2; exit 1;; esac\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o700)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+":"+strings.Join([]string{"/usr/bin", "/bin"}, ":"))
 	_, err := findEngine(t.Context())
 	require.ErrorContains(t, err, "cannot connect")
