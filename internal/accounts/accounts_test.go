@@ -1,0 +1,190 @@
+package accounts
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+)
+
+var now = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+func requireCode(t *testing.T, err error, code string) {
+	t.Helper()
+	require.Error(t, err)
+	problem, ok := models.AsProblem(err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, code, problem.Code)
+	require.NotEmpty(t, problem.Hint)
+}
+
+func TestKeysAreFoundByTheirHash(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		key := Mint(APIToken)
+		text := key.Text.Reveal()
+		require.True(t, strings.HasPrefix(text, "scr_"))
+		require.Len(t, text, 4+58)
+		require.False(t, seen[text])
+		seen[text] = true
+
+		found, err := Parse(APIToken, " "+text+"\n")
+		require.NoError(t, err, "a token from a file ends in a newline")
+		require.True(t, found.Equal(key.Hash))
+		require.True(t, found.Matches(key.Hash[:]))
+		require.False(t, bytes.Contains(key.Hash[:], []byte(text[4:12])))
+	}
+	require.False(t, Mint(APIToken).Hash.Matches(nil))
+	require.False(t, Hash{}.Matches([]byte{}))
+	require.NotContains(t, fmt.Sprintf("%+v", Mint(APIToken)), "scr_")
+}
+
+// A key of one purpose must open nothing else, even with its prefix exchanged.
+func TestKindsAreApart(t *testing.T) {
+	session := Mint(Session)
+	_, err := Parse(APIToken, session.Text.Reveal())
+	requireCode(t, err, "account.key_malformed")
+	_, err = Parse(APIToken, strings.Replace(session.Text.Reveal(), "ses_", "scr_", 1))
+	requireCode(t, err, "account.key_mistyped")
+}
+
+func TestChangedKeysAreRefusedAndNotQuoted(t *testing.T) {
+	text := Mint(APIToken).Text.Reveal()
+	for i := 4; i < len(text); i++ {
+		other := byte('0')
+		if text[i] == '0' {
+			other = '1'
+		}
+		changed := text[:i] + string(other) + text[i+1:]
+		if _, err := Parse(APIToken, changed); i < len(text)-1 { // the last character holds spare bits
+			requireCode(t, err, "account.key_mistyped")
+			require.NotContains(t, err.Error(), changed)
+		}
+	}
+	for n := range len(text) {
+		_, err := Parse(APIToken, text[:n])
+		require.Error(t, err)
+	}
+	for _, bad := range []string{"", "scr_", "scr_" + strings.Repeat("!", 58), strings.ToUpper(text), text + text, "Bearer " + text, strings.Repeat("scr_", 1<<20)} {
+		_, err := Parse(APIToken, bad)
+		require.Error(t, err)
+		require.Less(t, len(err.Error()), 500)
+	}
+}
+
+func TestShownRecognisesWithoutRevealing(t *testing.T) {
+	key := Mint(APIToken)
+	shown := Shown(key.Text)
+	require.True(t, strings.HasPrefix(key.Text.Reveal(), strings.TrimSuffix(shown, "…")))
+	require.Len(t, []rune(shown), 9)
+	require.Empty(t, Shown(vault.Secret{}))
+}
+
+func TestScopes(t *testing.T) {
+	scopes, err := ParseScopes([]string{"read", " Edit ", "read"})
+	require.NoError(t, err)
+	require.Equal(t, Scopes{ScopeRead, ScopeEdit}, scopes)
+	require.True(t, scopes.Allows(ScopeEdit))
+	require.False(t, scopes.Allows(ScopePublish))
+	require.False(t, Scopes(nil).Allows(ScopeRead))
+	require.True(t, scopes.Within(AllScopes()))
+	require.False(t, AllScopes().Within(scopes), "a key must not make one that may do more")
+
+	_, err = ParseScopes([]string{"read", "root", "sudo"})
+	requireCode(t, err, "account.invalid_scope")
+	require.ErrorContains(t, err, "root")
+	require.ErrorContains(t, err, "sudo")
+	_, err = ParseScopes(nil)
+	requireCode(t, err, "account.invalid_scope")
+}
+
+func TestGrant(t *testing.T) {
+	g := Grant{OrganizationID: "org_1", Scopes: Scopes{ScopeRead}, SnapshotID: "snp_1", ExpiresAt: now.Add(time.Minute)}
+	require.NoError(t, g.Check(now, ScopeRead, "snp_1"))
+	requireCode(t, g.Check(now, ScopePublish, "snp_1"), "account.scope_missing")
+	requireCode(t, g.Check(now, ScopeRead, "snp_2"), "account.snapshot_not_found")
+	requireCode(t, g.Check(now, ScopeRead, ""), "account.snapshot_not_found")
+	requireCode(t, g.Check(now.Add(time.Minute), ScopeRead, "snp_1"), "account.key_expired")
+
+	whole := Grant{Scopes: AllScopes()}
+	require.NoError(t, whole.Check(now.AddDate(50, 0, 0), ScopeAdmin, ""))
+	require.NoError(t, whole.Check(now, ScopeEdit, "snp_9"))
+}
+
+func TestLinksAndTicketsWorkOnce(t *testing.T) {
+	for _, made := range []func(string, string, time.Time) (vault.Secret, OneTime){NewSignInLink, NewTicket} {
+		secret, once := made("org_1", "usr_1", now)
+		found, err := Parse(once.Kind, secret.Reveal())
+		require.NoError(t, err)
+		require.Equal(t, once.Hash, found)
+
+		late := once
+		requireCode(t, late.Use(once.ExpiresAt), "account.key_expired")
+		require.True(t, late.UsedAt.IsZero())
+
+		require.NoError(t, once.Use(now.Add(time.Second)))
+		requireCode(t, once.Use(now.Add(2*time.Second)), "account.key_used")
+	}
+	_, ticket := NewTicket("org_1", "usr_1", now)
+	require.Equal(t, now.Add(30*time.Second), ticket.ExpiresAt)
+}
+
+func TestSessionsEndWithoutVisits(t *testing.T) {
+	_, s := NewSession("org_1", "usr_1", now)
+	changed, err := s.Visit(now.Add(time.Hour))
+	require.NoError(t, err)
+	require.False(t, changed, "not every request writes")
+	changed, err = s.Visit(now.Add(25 * time.Hour))
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Equal(t, now.Add(25*time.Hour+SessionLife), s.ExpiresAt)
+	_, err = s.Visit(s.ExpiresAt)
+	requireCode(t, err, "account.session_expired")
+}
+
+func TestCookie(t *testing.T) {
+	secret, s := NewSession("org_1", "usr_1", now)
+	local, secure := Cookie{Port: "3010"}, Cookie{Secure: true}
+	set := local.Set(secret, s.ExpiresAt)
+	require.NoError(t, set.Valid())
+	require.True(t, set.HttpOnly)
+	require.Equal(t, http.SameSiteStrictMode, set.SameSite)
+	require.False(t, set.Secure)
+	require.Equal(t, "scratch_session_3010", set.Name)
+	require.True(t, secure.Set(secret, s.ExpiresAt).Secure)
+	require.Equal(t, "__Host-scratch_session", secure.Name())
+	require.Equal(t, "/", secure.Clear().Path)
+	require.Negative(t, secure.Clear().MaxAge)
+	require.Empty(t, secure.Clear().Value)
+
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	_, ok := local.Read(r)
+	require.False(t, ok)
+	r.AddCookie(&http.Cookie{Name: local.Name(), Value: "stale"})
+	r.AddCookie(set)
+	h, ok := local.Read(r)
+	require.True(t, ok)
+	require.Equal(t, s.Hash, h)
+	_, ok = Cookie{Port: "3011"}.Read(r)
+	require.False(t, ok, "another server's cookie on this machine")
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(Mint(APIToken).Text.Reveal())
+	f.Add("scr_")
+	f.Add("scr_\x00\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := Parse(APIToken, text)
+		if err == nil && h == (Hash{}) {
+			t.Fatal("accepted without a hash")
+		}
+	})
+}

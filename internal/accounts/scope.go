@@ -1,0 +1,106 @@
+package accounts
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// Scope is one thing a key may be used for.
+type Scope string
+
+// The scopes. Each stands alone: a token that may publish but not read is odd,
+// yet says what it says.
+const (
+	ScopeRead    Scope = "read"    // see snapshots, records, jobs
+	ScopeEdit    Scope = "edit"    // edit records, decide suggestions, download, upload
+	ScopePublish Scope = "publish" // apply publish plans
+	ScopeConnect Scope = "connect" // make, change and remove connections
+	ScopeAdmin   Scope = "admin"   // tokens, users, the audit log
+	ScopeOperate Scope = "operate" // see decrypted workflow payloads of every organization
+)
+
+// AllScopes are all of them, as the local user has.
+func AllScopes() Scopes {
+	return Scopes{ScopeRead, ScopeEdit, ScopePublish, ScopeConnect, ScopeAdmin, ScopeOperate}
+}
+
+// Scopes is what a key may be used for. Empty allows nothing.
+type Scopes []Scope
+
+// ParseScopes reads scopes from outside; all unknown ones are named at once.
+func ParseScopes(names []string) (Scopes, error) {
+	var scopes Scopes
+	var unknown []string
+	for _, name := range names {
+		scope := Scope(strings.ToLower(strings.TrimSpace(name)))
+		switch {
+		case !slices.Contains(AllScopes(), scope):
+			unknown = append(unknown, fmt.Sprintf("%q", models.Bound(name, 40)))
+		case !slices.Contains(scopes, scope):
+			scopes = append(scopes, scope)
+		}
+	}
+	if len(unknown) > 0 || len(scopes) == 0 {
+		detail := "no scope was given"
+		if len(unknown) > 0 {
+			detail = "unknown scopes: " + strings.Join(unknown, ", ")
+		}
+		return nil, models.NewProblem(models.KindInvalid, "account.invalid_scope", detail,
+			"Use one or more of: "+AllScopes().String()+".")
+	}
+	return scopes, nil
+}
+
+// Allows reports whether the scope is among them.
+func (s Scopes) Allows(scope Scope) bool { return slices.Contains(s, scope) }
+
+// Within reports whether other allows all of these: a key never makes one that
+// may do more than itself.
+func (s Scopes) Within(other Scopes) bool {
+	for _, scope := range s {
+		if !other.Allows(scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// String lists them, for the database and for people.
+func (s Scopes) String() string {
+	names := make([]string, len(s))
+	for i, scope := range s {
+		names[i] = string(scope)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Grant is what a key that was found and accepted allows.
+type Grant struct {
+	OrganizationID string
+	UserID         string
+	Scopes         Scopes
+	SnapshotID     string    // the one snapshot it is for; empty for all of the organization
+	ExpiresAt      time.Time // zero for never
+}
+
+// Check says whether the grant covers an action on a snapshot ("" for none) now.
+func (g Grant) Check(now time.Time, scope Scope, snapshotID string) error {
+	switch {
+	case !g.ExpiresAt.IsZero() && !now.Before(g.ExpiresAt):
+		return models.NewProblem(models.KindUnauthenticated, "account.key_expired",
+			"the key expired at "+g.ExpiresAt.UTC().Format(time.RFC3339), "Sign in again, or make a new API token.")
+	case !g.Scopes.Allows(scope):
+		return models.NewProblem(models.KindForbidden, "account.scope_missing",
+			fmt.Sprintf("this needs the scope %q; the key has: %s", scope, g.Scopes),
+			fmt.Sprintf("Use an API token with the scope %q.", scope))
+	case g.SnapshotID != "" && g.SnapshotID != snapshotID:
+		// Not found, as for another tenant's: the key must not learn what else exists.
+		return models.NewProblem(models.KindNotFound, "account.snapshot_not_found",
+			"there is no such snapshot for this key", "The key is for one snapshot only; use one that is for the organization.")
+	}
+	return nil
+}
