@@ -46,6 +46,7 @@ type Error struct {
 	Fields []models.FieldProblem
 	Code   string // the service's own code, such as "rest_invalid_param"
 	Words  string // the service's own words, bounded and redacted
+	Reason string // in our words, what happened: "no answer within 30s"
 	Hint   string // what the user can do
 	Status int    // HTTP status, 0 when none
 	Wait   time.Duration
@@ -64,6 +65,9 @@ func (e *Error) Error() string {
 	}
 	if e.Code != "" {
 		fmt.Fprintf(&b, ", code %s", e.Code)
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, ", %s", e.Reason)
 	}
 	if e.Words != "" {
 		fmt.Fprintf(&b, ", it said %q", e.Words)
