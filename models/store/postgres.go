@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -42,7 +43,7 @@ func (s *Store) openPostgres(cfg Config) error {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	pool := stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(readTimesAsUTC))
 	size := cfg.ReadPool
 	if size <= 0 {
 		size = defaultConnections
@@ -56,6 +57,14 @@ func (s *Store) openPostgres(cfg Config) error {
 		return fmt.Errorf("open PostgreSQL: %w", err)
 	}
 	s.dialect, s.read, s.write, s.close = postgres{}, db, db, pool.Close
+	return nil
+}
+
+// readTimesAsUTC gives times in UTC, as SQLite does, whatever the machine's zone.
+func readTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
 	return nil
 }
 

@@ -69,7 +69,8 @@ CREATE TABLE connections (
 	problem jsonb,
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
-	version bigint NOT NULL
+	version bigint NOT NULL,
+	deleted_at timestamptz
 );
 CREATE INDEX connections_organization ON connections (organization_id, id);
 
@@ -118,7 +119,6 @@ CREATE TABLE schema_changes (
 	column_id text NOT NULL,
 	was text NOT NULL,
 	became text NOT NULL,
-	why text NOT NULL,
 	at timestamptz NOT NULL
 );
 CREATE INDEX schema_changes_table ON schema_changes (table_id, id);
