@@ -51,6 +51,7 @@ type Key struct {
 func Mint(kind Kind) Key {
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // it never fails: without randomness the runtime ends the process
+	// Promise 10: what is stored cannot be turned back into the key.
 	return Key{Text: vault.NewSecret(format(kind, secret)), Hash: hash(kind, secret)}
 }
 

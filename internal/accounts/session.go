@@ -119,7 +119,7 @@ func (c Cookie) Name() string {
 // Set is the cookie that signs a browser in: scripts cannot read it, and other
 // sites' pages cannot make the browser send it.
 func (c Cookie) Set(secret vault.Secret, expires time.Time) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is set where the page is served over HTTPS; local mode is plain HTTP on loopback
 		Name: c.Name(), Value: secret.Reveal(), Path: "/", Expires: expires.UTC(),
 		HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteStrictMode,
 	}
@@ -127,7 +127,7 @@ func (c Cookie) Set(secret vault.Secret, expires time.Time) *http.Cookie {
 
 // Clear is the cookie that signs a browser out.
 func (c Cookie) Clear() *http.Cookie {
-	cookie := c.Set(vault.Secret{}, time.Unix(1, 0))
+	cookie := c.Set(vault.Secret{}, time.Unix(1, 0)) //nolint:gosec // attributes as in Set
 	cookie.MaxAge = -1
 	return cookie
 }

@@ -159,7 +159,7 @@ func TestExampleFileIsCurrent(t *testing.T) {
 	var want bytes.Buffer
 	require.NoError(t, Example(&want))
 	if *update {
-		require.NoError(t, os.WriteFile(path, want.Bytes(), 0o644)) //nolint:gosec // it is committed and holds defaults
+		require.NoError(t, os.WriteFile(path, want.Bytes(), 0o644))
 	}
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -30,7 +30,7 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 			release, err := l.Wait(t.Context(), fmt.Sprint(i), connectors.Rate{PerSecond: 100, Burst: 1})
 			require.NoError(t, err)
 			release()
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) //nolint:forbidigo // time in a synctest bubble
 		}
 		require.LessOrEqual(t, len(l.keys), 2*sweepAt)
 		require.Contains(t, l.keys, "held")

@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	// ErrHeld: someone else holds the name (TryAcquire).
+	// ErrHeld says that someone else holds the name (TryAcquire).
 	ErrHeld = errors.New("held by another")
-	// ErrLost: the lease ended before it was renewed or released.
+	// ErrLost says that the lease ended before it was renewed or released.
 	ErrLost = errors.New("lease lost")
 )
 

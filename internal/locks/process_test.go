@@ -24,7 +24,7 @@ func TestTokensGrowOverARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, err := locks.NewProcess(time.Now).TryAcquire(t.Context(), "n", time.Second)
 		require.NoError(t, err)
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // time in a synctest bubble
 		after, err := locks.NewProcess(time.Now).TryAcquire(t.Context(), "n", time.Second)
 		require.NoError(t, err)
 		require.Greater(t, after.Token(), before.Token())

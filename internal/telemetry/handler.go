@@ -81,8 +81,9 @@ func (h *handler) attr(a slog.Attr, sensitive bool, depth int) slog.Attr {
 		return slog.Attr{Key: key, Value: slog.GroupValue(members...)}
 	case slog.KindBool, slog.KindInt64, slog.KindUint64, slog.KindFloat64, slog.KindDuration, slog.KindTime:
 		return slog.Attr{Key: key, Value: value} // numbers (input_tokens=512) are no secrets
+	default: // text, and everything that is shown as text
 	}
-	if sensitive {
+	if sensitive { // Promise 10: what is named a secret is one
 		return slog.String(key, Redacted)
 	}
 	if value.Kind() == slog.KindString {

@@ -48,6 +48,7 @@ func (s Secret) Equal(other Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }
 
+// shown is what every print comes to (Promise 10).
 func (s Secret) shown() string {
 	if s.IsZero() {
 		return ""

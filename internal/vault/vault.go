@@ -83,6 +83,7 @@ func (v *Vault) Decrypt(ctx context.Context, sealed Sealed, associatedData []byt
 	if !ring.known[id] {
 		return nil, unknownKey(tried, id)
 	}
+	// Promise 11: what was stored for one organization opens for no other.
 	head := header(id, associatedData)
 	if string(head) != string(sealed[:headerSize]) {
 		return nil, wrongContext(tried)

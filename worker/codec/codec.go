@@ -38,12 +38,12 @@ func DataConverter(v *vault.Vault) converter.DataConverter {
 	return converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), New(v))
 }
 
-// FailureConverter encrypts the message and stack trace of every failure too:
-// otherwise a service's words would stand in the history in the clear.
+// FailureConverter encrypts the message and stack trace of every failure too, all
+// the way down its causes. Types stay readable: retry policies go by them.
 func FailureConverter(v *vault.Vault) converter.FailureConverter {
 	return temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
 		DataConverter:          DataConverter(v),
-		EncodeCommonAttributes: true,
+		EncodeCommonAttributes: true, // Promise 10: a service's words can hold a secret
 	})
 }
 
@@ -68,7 +68,7 @@ func (c *Codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 				converter.MetadataEncoding: []byte(Encoding),
 				MetadataKeyID:              []byte(id.String()),
 			},
-			Data: sealed,
+			Data: sealed, // Promise 10: nothing readable enters a history
 		}
 	}
 	return encoded, nil
