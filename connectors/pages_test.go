@@ -1,0 +1,203 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// scripted gives numbered pages and counts; errs holds errors to give first.
+type scripted struct {
+	pages, bytes int
+	given        atomic.Int32
+	errs         map[int]error
+	closed       bool
+	gate         chan struct{} // when set, each page waits for it
+}
+
+func (s *scripted) Next(ctx context.Context) (Page, error) {
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return Page{}, ctx.Err()
+		}
+	}
+	n := int(s.given.Load()) + 1
+	if err := s.errs[n]; err != nil {
+		delete(s.errs, n)
+		return Page{}, err
+	}
+	if n > s.pages {
+		return Page{}, io.EOF
+	}
+	s.given.Add(1)
+	return Page{Cursor: fmt.Append(nil, n), Bytes: s.bytes}, nil
+}
+
+func (s *scripted) Close() error { s.closed = true; return nil }
+
+func drain(t *testing.T, pages Pages, retries int) []string {
+	t.Helper()
+	var all []string
+	for {
+		page, err := pages.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			_, err = pages.Next(t.Context())
+			require.ErrorIs(t, err, io.EOF, "the end did not last")
+			return all
+		}
+		if err != nil {
+			require.Positive(t, retries, "%v", err)
+			retries--
+			continue
+		}
+		all = append(all, string(page.Cursor))
+	}
+}
+
+func numbers(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprint(i + 1)
+	}
+	return all
+}
+
+func TestAheadGivesEveryPageOnceInOrder(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, budget := range []int{0, 1, 25, 1000} {
+		inner := &scripted{pages: 40, bytes: 10, errs: map[int]error{
+			1: errors.New("first"), 7: errors.New("seventh"), 41: errors.New("before the end"),
+		}}
+		pages := Ahead(t.Context(), inner, budget)
+		require.Equal(t, numbers(40), drain(t, pages, 3))
+		require.NoError(t, pages.Close())
+		require.True(t, inner.closed)
+	}
+}
+
+func TestAheadKeepsItsBudget(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for budget, most := range map[int]int32{0: 1, 25: 3, 1 << 30: maxPagesAhead + 1} {
+		inner := &scripted{pages: 1000, bytes: 10}
+		pages := Ahead(t.Context(), inner, budget)
+		// What is ahead stops growing by itself.
+		require.Eventually(t, func() bool { return inner.given.Load() >= min(most, 3) || budget == 0 }, 5*time.Second, time.Millisecond)
+		for taken := int32(1); taken <= 50; taken++ {
+			_, err := pages.Next(t.Context())
+			require.NoError(t, err)
+			require.LessOrEqual(t, inner.given.Load(), taken+most+1, "more was read ahead than the budget allows")
+		}
+		require.NoError(t, pages.Close())
+	}
+}
+
+func TestAheadEndsPromptly(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	pages := Ahead(t.Context(), &scripted{pages: 3, gate: make(chan struct{})}, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := pages.Next(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, pages.Close()) // hangs when the goroutine does not hear it
+	_, err = pages.Next(t.Context())
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, io.EOF, "an enumeration that was closed looks complete")
+}
+
+// numbered serves pages side by side and records how many at once.
+type numbered struct {
+	pages   int
+	mu      sync.Mutex
+	now     int
+	most    int
+	fetches map[int]int
+	errs    map[int]error
+	silent  bool // does not say how many pages there are
+}
+
+func (n *numbered) fetch(_ context.Context, number int) (Page, int, error) {
+	n.mu.Lock()
+	n.now++
+	n.most = max(n.most, n.now)
+	if n.fetches == nil {
+		n.fetches = map[int]int{}
+	}
+	n.fetches[number]++
+	err := n.errs[number]
+	delete(n.errs, number)
+	n.mu.Unlock()
+	defer func() { n.mu.Lock(); n.now--; n.mu.Unlock() }()
+	switch {
+	case err != nil:
+		return Page{}, 0, err
+	case number > n.pages:
+		return Page{}, 0, io.EOF
+	case n.silent && number < n.pages:
+		return Page{Cursor: fmt.Append(nil, number), Bytes: 10}, 0, nil
+	default:
+		return Page{Cursor: fmt.Append(nil, number), Bytes: 10}, n.pages, nil
+	}
+}
+
+func TestParallelGivesEveryPageOnceInOrder(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, silent := range []bool{false, true} {
+		for _, count := range []int{0, 1, 2, 33} {
+			n := &numbered{pages: count, silent: silent, errs: map[int]error{1: errors.New("first"), 9: errors.New("ninth")}}
+			pages := Parallel(t.Context(), Numbered{First: 1, Width: 4, Budget: 1000, Fetch: n.fetch})
+			require.Equal(t, numbers(count), append([]string{}, drain(t, pages, 2)...))
+			require.NoError(t, pages.Close())
+			require.LessOrEqual(t, n.most, 4)
+			for number, times := range n.fetches {
+				most := 1
+				if number == 1 || number == 9 {
+					most = 2
+				}
+				require.LessOrEqual(t, times, most, "page %d was read again", number)
+				if !silent {
+					require.LessOrEqual(t, number, max(count, 1), "a page beyond the end was asked for")
+				}
+			}
+		}
+	}
+}
+
+func TestParallelReadsSideBySideWithinItsBudget(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for budget, most := range map[int]int32{1000: 4, 25: 2, 0: 1} {
+		var waiting atomic.Int32
+		arrived := make(chan struct{}, 100)
+		release := make(chan struct{})
+		pages := Parallel(t.Context(), Numbered{First: 1, Width: 4, Budget: budget, Fetch: func(ctx context.Context, number int) (Page, int, error) {
+			if number == 1 {
+				return Page{Bytes: 10}, 100, nil
+			}
+			waiting.Add(1)
+			arrived <- struct{}{}
+			select {
+			case <-release:
+				return Page{Bytes: 10}, 100, nil
+			case <-ctx.Done():
+				return Page{}, 0, ctx.Err()
+			}
+		}})
+		_, err := pages.Next(t.Context())
+		require.NoError(t, err)
+		for range most {
+			<-arrived
+		}
+		require.Equal(t, most, waiting.Load())
+		close(release)
+		require.NoError(t, pages.Close())
+	}
+}
