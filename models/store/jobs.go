@@ -1,8 +1,12 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"time"
+
+	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -33,3 +37,270 @@ type jobRow struct {
 }
 
 func (jobRow) TableName() string { return "jobs" }
+
+func (r jobRow) job() models.Job {
+	return models.Job{
+		ID: r.ID, OrganizationID: r.OrganizationID, SnapshotID: r.SnapshotID, PlanID: r.PlanID, Kind: r.Kind, State: r.State,
+		WorkflowID: r.WorkflowID, RunID: r.RunID, Input: r.Input.V, Progress: r.Progress.V, Problem: r.Problem.V,
+		WaitingUntil: r.WaitingUntil, WaitingWhy: r.WaitingWhy, EngineAway: r.EngineAway, RetryOf: r.RetryOf, CreatedBy: r.CreatedBy,
+		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt, AliveAt: r.AliveAt, Version: r.Version,
+	}
+}
+
+// CreateJob stores a job as queued, unless a live job has its workflow id: then
+// that one is given and created is false. The store sets state and times.
+func (o *Org) CreateJob(ctx context.Context, job models.Job) (stored models.Job, created bool, err error) {
+	err = o.tx(ctx, func(tx *Tx) error {
+		stored, created, err = tx.createJob(job)
+		return err
+	})
+	return stored, created, err
+}
+
+func (tx *Tx) createJob(job models.Job) (models.Job, bool, error) {
+	row := jobRow{
+		ID: job.ID, OrganizationID: tx.org, SnapshotID: job.SnapshotID, PlanID: job.PlanID, Kind: job.Kind, State: models.JobQueued,
+		WorkflowID: job.WorkflowID, RunID: job.RunID, Input: asJSON(job.Input), Progress: asJSON(models.Progress{Total: -1}),
+		RetryOf: job.RetryOf, CreatedBy: job.CreatedBy, CreatedAt: tx.now, Version: 1,
+	}
+	// A live job may end between the refused insert and the look at it: try
+	// once more then.
+	for range 3 {
+		result := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+		if result.Error != nil {
+			return models.Job{}, false, result.Error
+		}
+		if result.RowsAffected == 1 {
+			return row.job(), true, tx.jobChanged(&row)
+		}
+		var live []jobRow
+		err := tx.rows(&jobRow{}).Where("workflow_id = ? AND ended_at IS NULL", job.WorkflowID).Limit(1).Find(&live).Error
+		if err != nil {
+			return models.Job{}, false, err
+		}
+		if len(live) == 1 {
+			return live[0].job(), false, nil
+		}
+	}
+	return models.Job{}, false, models.NewProblem(models.KindConflict, "job.already_running",
+		"another job of the same kind started or ended just now", "look at the jobs, then try again")
+}
+
+// jobChanged tells the job's own topic and its snapshot's.
+func (tx *Tx) jobChanged(row *jobRow) error {
+	data := models.JobChanged{
+		JobID: row.ID, Kind: row.Kind, State: row.State, PlanID: row.PlanID, WaitingWhy: row.WaitingWhy,
+		Problem: row.Problem.V, EngineAway: row.EngineAway,
+	}
+	if row.WaitingUntil != nil {
+		data.WaitingUntil = row.WaitingUntil.Format(time.RFC3339)
+	}
+	if err := tx.emit(models.JobTopic(row.ID), models.EventJobChanged, tx.origin(), data); err != nil {
+		return err
+	}
+	if row.SnapshotID == "" {
+		return nil
+	}
+	return tx.emit(models.SnapshotTopic(row.SnapshotID), models.EventJobChanged, tx.origin(), data)
+}
+
+// Job gives a job, or "job.not_found".
+func (o *Org) Job(ctx context.Context, id string) (models.Job, error) {
+	var row jobRow
+	if err := o.rows(ctx, &row).Where("id = ?", id).Take(&row).Error; err != nil {
+		return models.Job{}, o.s.one(ctx, "job", id, err)
+	}
+	return row.job(), nil
+}
+
+// JobFilter narrows ListJobs; zero fields do not.
+type JobFilter struct {
+	State      []models.JobState
+	Kind       models.JobKind
+	SnapshotID string
+	PlanID     string
+}
+
+// ListJobs lists jobs, newest first.
+func (o *Org) ListJobs(ctx context.Context, filter JobFilter, page Page) ([]models.Job, string, error) {
+	q := o.rows(ctx, &jobRow{})
+	if len(filter.State) > 0 {
+		q = q.Where("state IN ?", filter.State)
+	}
+	if filter.Kind != "" {
+		q = q.Where("kind = ?", filter.Kind)
+	}
+	if filter.SnapshotID != "" {
+		q = q.Where("snapshot_id = ?", filter.SnapshotID)
+	}
+	if filter.PlanID != "" {
+		q = q.Where("plan_id = ?", filter.PlanID)
+	}
+	rows, next, err := pageByID(q, page, models.PrefixJob, true, func(r *jobRow) string { return r.ID })
+	if err != nil {
+		return nil, "", o.s.explain(ctx, err)
+	}
+	jobs := make([]models.Job, len(rows))
+	for i, r := range rows {
+		jobs[i] = r.job()
+	}
+	return jobs, next, nil
+}
+
+// SetJobState moves a job along; changed is false when From forbids it or
+// nothing is new. When the job ends, tables that had not ended end with it.
+// A final job that would live again while another live job has its workflow id
+// is "job.already_running".
+func (o *Org) SetJobState(ctx context.Context, id string, change JobChange) (changed bool, err error) {
+	err = o.tx(ctx, func(tx *Tx) error {
+		changed, err = tx.setJobState(id, change)
+		return err
+	})
+	return changed, err
+}
+
+func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
+	row, err := tx.lockJob(id)
+	if err != nil {
+		return false, err
+	}
+	if change.Outcome != nil {
+		if err := tx.saveOutcome(&row, *change.Outcome); err != nil {
+			return false, err
+		}
+	}
+	if change.To == "" {
+		return change.Outcome != nil, nil
+	}
+	if !mayMove(&row, change) {
+		return false, nil
+	}
+	before := row
+	tx.moveJob(&row, change)
+	if sameJobState(&before, &row) {
+		return false, nil
+	}
+	row.Version++
+	err = tx.rows(&jobRow{}).Where("id = ?", id).Updates(map[string]any{
+		"state": row.State, "run_id": row.RunID, "problem": row.Problem, "waiting_until": row.WaitingUntil, "waiting_why": row.WaitingWhy,
+		"engine_away": row.EngineAway, "started_at": row.StartedAt, "ended_at": row.EndedAt, "version": row.Version,
+	}).Error
+	if tx.isUnique(err) {
+		return false, models.NewProblem(models.KindConflict, "job.already_running", "another job does the same work now",
+			"let it end, or cancel it").Because(err)
+	}
+	if err != nil {
+		return false, err
+	}
+	if row.State.Final() && !before.State.Final() {
+		if err := tx.endTables(&row); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.jobChanged(&row)
+}
+
+// mayMove reports whether the change may leave the job's state.
+func mayMove(row *jobRow, change JobChange) bool {
+	if len(change.From) > 0 {
+		return slices.Contains(change.From, row.State)
+	}
+	reset := change.RunID != "" && row.RunID != "" && change.RunID != row.RunID
+	if reset {
+		return true
+	}
+	if row.State.Final() {
+		return false
+	}
+	return change.To != models.JobQueued || row.State == models.JobQueued
+}
+
+// moveJob applies the change to the row.
+func (tx *Tx) moveJob(row *jobRow, change JobChange) {
+	wasFinal := row.State.Final()
+	row.State = change.To
+	if change.RunID != "" {
+		row.RunID = change.RunID
+	}
+	switch {
+	case change.Problem != nil:
+		row.Problem = asJSON(change.Problem)
+	case wasFinal && !change.To.Final():
+		row.Problem = asJSON[*models.Problem](nil) // it lives again: the old end is no news
+	}
+	row.WaitingUntil, row.WaitingWhy, row.EngineAway = storedPtr(change.WaitingUntil), change.WaitingWhy, change.EngineAway
+	if row.StartedAt == nil && change.To != models.JobQueued && change.To != models.JobCancelling {
+		row.StartedAt = &tx.now
+	}
+	switch {
+	case !change.To.Final():
+		row.EndedAt = nil
+	case row.EndedAt == nil:
+		row.EndedAt = &tx.now
+	}
+}
+
+// sameJobState reports whether the change told nothing new.
+func sameJobState(a, b *jobRow) bool {
+	until := a.WaitingUntil == nil && b.WaitingUntil == nil ||
+		a.WaitingUntil != nil && b.WaitingUntil != nil && a.WaitingUntil.Equal(*b.WaitingUntil)
+	x, errX := encodeJSON(a.Problem.V)
+	y, errY := encodeJSON(b.Problem.V)
+	return a.State == b.State && a.RunID == b.RunID && a.EngineAway == b.EngineAway && a.WaitingWhy == b.WaitingWhy && until &&
+		errX == nil && errY == nil && x == y
+}
+
+// lockJob reads a job and locks it; it comes late in the order of locks.
+func (tx *Tx) lockJob(id string) (jobRow, error) {
+	var row jobRow
+	err := tx.rows(&row).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", id).Take(&row).Error
+	return row, tx.s.one(tx.ctx, "job", id, err)
+}
+
+// Alive notes a sign of life from a job's activity, at most once a second. A
+// stalled job runs again with it.
+func (o *Org) Alive(ctx context.Context, jobID string) error {
+	var row jobRow
+	if err := o.rows(ctx, &row).Select("id", "state", "alive_at").Where("id = ?", jobID).Take(&row).Error; err != nil {
+		return o.s.one(ctx, "job", jobID, err)
+	}
+	if row.State != models.JobStalled && row.AliveAt != nil && o.s.now().Sub(*row.AliveAt) < time.Second {
+		return nil
+	}
+	return o.tx(ctx, func(tx *Tx) error {
+		if err := tx.rows(&jobRow{}).Where("id = ?", jobID).Update("alive_at", tx.now).Error; err != nil {
+			return err
+		}
+		if row.State != models.JobStalled {
+			return nil
+		}
+		_, err := tx.setJobState(jobID, JobChange{To: models.JobRunning, From: []models.JobState{models.JobStalled}})
+		return err
+	})
+}
+
+// LiveJobs gives jobs that have not ended, of all organizations, oldest first:
+// what the reconciler holds against the engine.
+func (y *System) LiveJobs(ctx context.Context, limit int) ([]models.Job, error) {
+	return y.jobs(ctx, "ended_at IS NULL", limit)
+}
+
+// JobsWithInFlight gives ended publishes whose plan still has items that were
+// being sent when the run ended: somebody must find out what became of them.
+func (y *System) JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error) {
+	return y.jobs(ctx, `ended_at IS NOT NULL AND plan_id <> '' AND EXISTS (
+		SELECT 1 FROM items WHERE items.plan_id = jobs.plan_id AND items.state = 'sending')
+		AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.plan_id = jobs.plan_id AND newer.id > jobs.id)`, limit)
+}
+
+func (y *System) jobs(ctx context.Context, where string, limit int) ([]models.Job, error) {
+	var rows []jobRow
+	if err := y.rows(ctx, &jobRow{}).Where(where).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, y.s.explain(ctx, err)
+	}
+	jobs := make([]models.Job, len(rows))
+	for i, r := range rows {
+		jobs[i] = r.job()
+	}
+	return jobs, nil
+}

@@ -225,7 +225,7 @@ func TestViews(t *testing.T) {
 			Filter: &models.Filter{Op: models.FilterContains, Column: "title", Value: []byte(`"A & <b>"`)}, Sort: []models.Sort{{Column: "title"}},
 		}})
 		require.NoError(t, err)
-		got, err := org.View(ctx, view.ID)
+		got, err := org.View(ctx, table.ID, view.ID)
 		require.NoError(t, err)
 		require.Equal(t, view, got)
 		got.Columns = []string{"title"}
@@ -237,7 +237,7 @@ func TestViews(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []models.View{got}, views)
 		require.NoError(t, org.DeleteView(ctx, view.ID))
-		_, err = org.View(ctx, view.ID)
+		_, err = org.View(ctx, table.ID, view.ID)
 		require.True(t, models.HasCode(err, "view.not_found"), "%v", err)
 	})
 }

@@ -106,7 +106,9 @@ type PlanGroup struct {
 }
 
 // JobChange is a change of a job's state, made only when the job is in one of
-// From (any when empty).
+// From. Empty is every live state; a final one is left only when RunID names
+// another run than the stored one (a reset continues the same job), and
+// "queued" is come back to only from itself.
 type JobChange struct {
 	To           models.JobState // empty leaves the state
 	From         []models.JobState

@@ -64,10 +64,10 @@ func (tx *Tx) viewChanged(snapshotID string, row *viewRow, change string) error 
 		models.ViewChanged{TableID: row.TableID, ViewID: row.ID, Change: change})
 }
 
-// View gives a view, or "view.not_found".
-func (o *Org) View(ctx context.Context, id string) (models.View, error) {
+// View gives a view of a table, or "view.not_found".
+func (o *Org) View(ctx context.Context, tableID, id string) (models.View, error) {
 	var row viewRow
-	if err := o.rows(ctx, &row).Where("id = ?", id).Take(&row).Error; err != nil {
+	if err := o.rows(ctx, &row).Where("table_id = ? AND id = ?", tableID, id).Take(&row).Error; err != nil {
 		return models.View{}, o.s.one(ctx, "view", id, err)
 	}
 	return row.view(), nil
