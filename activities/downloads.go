@@ -1,0 +1,146 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+	"github.com/scratch-platform/scratch/workflows/contract"
+)
+
+// DownloadStore is what Downloads needs of one organization's store.
+type DownloadStore interface {
+	Table(ctx context.Context, id string) (models.Table, error)
+	ApplySchema(ctx context.Context, tableID string, columns []models.Column, name string, readOnly bool, why string) ([]models.SchemaChange, error)
+	BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error)
+	Run(ctx context.Context, runID string) (models.DownloadRun, error)
+	RestartRun(ctx context.Context, runID string) error
+	SavePage(ctx context.Context, run *models.DownloadRun, page store.PageWrite) (store.PageResult, error)
+	MissingRecords(ctx context.Context, run *models.DownloadRun) (store.Missing, error)
+	MissingBatch(ctx context.Context, run *models.DownloadRun, afterID int64, limit int) ([]store.RecordRef, error)
+	Sweep(ctx context.Context, run *models.DownloadRun, ids []int64) (store.SweepResult, error)
+	FinishRun(ctx context.Context, run *models.DownloadRun, state models.JobState, problem *models.Problem, warnings []models.Problem) error
+	Alive(ctx context.Context, jobID string) error
+}
+
+// Downloads moves one table from its service into the store.
+type Downloads struct {
+	Store func(organizationID string) DownloadStore
+	Open  Opener
+	// Slots bounds the tables that move at one time in this process, and with
+	// it the memory that pages take.
+	Slots Slots
+	Now   func() time.Time
+}
+
+// Slots hands out a bounded number of places; the channel's capacity is the
+// bound.
+type Slots chan struct{}
+
+// NewSlots returns n places.
+func NewSlots(n int) Slots { return make(Slots, n) }
+
+func (s Slots) take(ctx context.Context) (release func(), err error) {
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// RunInput names the download of one table.
+type RunInput struct {
+	contract.DownloadInput
+	// RunID is empty until BeginDownload gave it.
+	RunID string `json:"run_id,omitempty"`
+}
+
+// BeginResult is what a download found at its beginning.
+type BeginResult struct {
+	RunID   string              `json:"run_id"`
+	Mode    models.DownloadMode `json:"mode"`
+	Resumed bool                `json:"resumed"`
+	// Warnings are for the table's outcome.
+	Warnings []models.Problem `json:"warnings,omitempty"`
+}
+
+// BeginDownload takes up the table's run, reads its columns at the service and
+// stores what changed about them.
+func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (BeginResult, error) {
+	db := d.Store(in.OrganizationID)
+	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
+	defer life.end()
+	table, err := db.Table(ctx, in.TableID)
+	if err != nil {
+		return BeginResult{}, fmt.Errorf("begin the download of table %s: %w", in.TableID, err)
+	}
+	r, err := openTable(ctx, d.Open, table)
+	if err != nil {
+		return BeginResult{}, err
+	}
+	defer r.close()
+	mode, warnings := modeFor(in.Mode, table, r.connector)
+	run, err := db.BeginRun(ctx, in.JobID, in.TableID, mode)
+	if err != nil {
+		return BeginResult{}, fmt.Errorf("begin the download of table %s: %w", in.TableID, err)
+	}
+	describer, err := connectors.As[connectors.Describer](r.connector, "describe the table")
+	if err != nil {
+		return BeginResult{}, err
+	}
+	schema, err := describer.Describe(ctx, table.RemoteID, table.Settings)
+	if err != nil {
+		return BeginResult{}, fmt.Errorf("describe table %s: %w", in.TableID, err)
+	}
+	if _, err := db.ApplySchema(ctx, in.TableID, schema.Columns, schema.Name, schema.ReadOnly, schema.Why); err != nil {
+		return BeginResult{}, fmt.Errorf("store the columns of table %s: %w", in.TableID, err)
+	}
+	return BeginResult{RunID: run.ID, Mode: run.Mode, Resumed: run.Seen > 0, Warnings: warnings}, nil
+}
+
+// modeFor says how a table can be read: changes alone where the service has
+// them and an earlier download left a place to go on from, else all of it.
+func modeFor(asked models.DownloadMode, table models.Table, c connectors.Connector) (models.DownloadMode, []models.Problem) {
+	if asked != models.DownloadIncremental {
+		return models.DownloadFull, nil
+	}
+	if _, can := c.(connectors.SinceReader); !can {
+		return models.DownloadFull, []models.Problem{*models.NewProblem(models.KindInvalid, "download.full_instead",
+			"The service cannot say what changed, so the whole table was read.", "")}
+	}
+	if table.Watermark == nil {
+		return models.DownloadFull, nil // the first one reads everything; nothing to tell
+	}
+	return models.DownloadIncremental, nil
+}
+
+// FinishInput ends a table's download.
+type FinishInput struct {
+	RunInput
+	State    models.JobState  `json:"state"`
+	Problem  *models.Problem  `json:"problem,omitempty"`
+	Warnings []models.Problem `json:"warnings,omitempty"`
+}
+
+// FinishDownload stores how a run ended. It is idempotent: a run that has ended
+// keeps its end.
+func (d *Downloads) FinishDownload(ctx context.Context, in FinishInput) (contract.DownloadResult, error) {
+	db := d.Store(in.OrganizationID)
+	run, err := db.Run(ctx, in.RunID)
+	if err != nil {
+		return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
+	}
+	if !run.State.Final() {
+		if err := db.FinishRun(ctx, &run, in.State, in.Problem, in.Warnings); err != nil {
+			return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
+		}
+		if run, err = db.Run(ctx, in.RunID); err != nil {
+			return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
+		}
+	}
+	return contract.DownloadResult{RunID: run.ID, State: run.State, Progress: run.Progress, Problem: in.Problem}, nil
+}

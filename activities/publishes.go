@@ -1,0 +1,177 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+	"github.com/scratch-platform/scratch/workflows/contract"
+)
+
+// PublishStore is what Publishes needs of one organization's store.
+type PublishStore interface {
+	Plan(ctx context.Context, id string) (models.Plan, error)
+	PlanGroups(ctx context.Context, planID string) ([]store.PlanGroup, error)
+	Table(ctx context.Context, id string) (models.Table, error)
+	Record(ctx context.Context, tableID string, id int64) (models.Record, error)
+	ItemsToSend(ctx context.Context, planID, tableID string, op models.Operation, limit int) ([]models.Item, error)
+	LeaseItems(ctx context.Context, ids []string, holder string, until time.Time) ([]models.Item, error)
+	MarkSending(ctx context.Context, ids []string, holder, step string, at time.Time) error
+	SettleItems(ctx context.Context, settlements []store.Settlement) error
+	InFlight(ctx context.Context, planID string) ([]models.Item, error)
+	OpenCreates(ctx context.Context, tableID string) ([]models.Item, error)
+	KnownRemoteIDs(ctx context.Context, tableID string, ids []string) ([]string, error)
+	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
+	SkipPlanned(ctx context.Context, planID, why string) error
+	FinishPlan(ctx context.Context, planID string, state models.PlanState) error
+	Job(ctx context.Context, id string) (models.Job, error)
+	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
+	Alive(ctx context.Context, jobID string) error
+}
+
+// Publishes applies reviewed plans to services.
+type Publishes struct {
+	Store func(organizationID string) PublishStore
+	Open  Opener
+	Now   func() time.Time
+}
+
+// Group is the items of one operation on one table.
+type Group struct {
+	TableID string           `json:"table_id"`
+	Op      models.Operation `json:"op"`
+}
+
+// maxGroups bounds what PlanGroups answers at once; the workflow asks again
+// when those are through.
+const maxGroups = 200
+
+// GroupsResult is what is left to send, in the order it must go out.
+type GroupsResult struct {
+	Groups  []Group `json:"groups"`
+	Planned int64   `json:"planned"`
+}
+
+// PlanGroups says which items are still to be sent, in their order: creates of
+// referenced tables first, deletes last.
+func (p *Publishes) PlanGroups(ctx context.Context, in contract.PublishInput) (GroupsResult, error) {
+	db := p.Store(in.OrganizationID)
+	planned, err := db.PlanGroups(ctx, in.PlanID)
+	if err != nil {
+		return GroupsResult{}, fmt.Errorf("group the items of plan %s: %w", in.PlanID, err)
+	}
+	tables := make(map[string]models.Table, len(planned))
+	result := GroupsResult{}
+	for _, g := range planned {
+		result.Planned += g.Planned
+		if _, known := tables[g.TableID]; known {
+			continue
+		}
+		if tables[g.TableID], err = db.Table(ctx, g.TableID); err != nil {
+			return GroupsResult{}, fmt.Errorf("group the items of plan %s: %w", in.PlanID, err)
+		}
+	}
+	result.Groups = ordered(planned, tables)
+	result.Groups = result.Groups[:min(len(result.Groups), maxGroups)]
+	return result, nil
+}
+
+// EndPublishInput ends the applying of a plan.
+type EndPublishInput struct {
+	contract.PublishInput
+	// State is set when the run did not come to its end: cancelled, or failed
+	// because of Problem. Empty: the items say how it went.
+	State   models.JobState `json:"state,omitempty"`
+	Problem *models.Problem `json:"problem,omitempty"`
+}
+
+// FinishPublish skips what was not sent, ends the plan and, unless the run only
+// resolved what an earlier one left, the job.
+func (p *Publishes) FinishPublish(ctx context.Context, in EndPublishInput) (contract.PublishResult, error) {
+	db := p.Store(in.OrganizationID)
+	if err := db.SkipPlanned(ctx, in.PlanID, skippedWhy(in)); err != nil {
+		return contract.PublishResult{}, fmt.Errorf("end plan %s: %w", in.PlanID, err)
+	}
+	plan, err := db.Plan(ctx, in.PlanID)
+	if err != nil {
+		return contract.PublishResult{}, fmt.Errorf("end plan %s: %w", in.PlanID, err)
+	}
+	ended := models.PlanApplied
+	if in.State != "" || in.ResolveOnly || plan.Counts.Sending > 0 {
+		ended = models.PlanStopped
+	}
+	if plan.State == models.PlanApplying || plan.State == models.PlanStopped {
+		if err := db.FinishPlan(ctx, in.PlanID, ended); err != nil {
+			return contract.PublishResult{}, fmt.Errorf("end plan %s: %w", in.PlanID, err)
+		}
+	}
+	result := contract.PublishResult{State: outcomeOf(in.State, plan.Counts), Counts: plan.Counts}
+	if in.ResolveOnly {
+		return result, nil // the job's story was told by the run that ended
+	}
+	return result, p.endJob(ctx, db, in, result.State)
+}
+
+func skippedWhy(in EndPublishInput) string {
+	switch {
+	case in.ResolveOnly:
+		return "The publish was stopped before this was sent."
+	case in.State == models.JobCancelled:
+		return "The publish was cancelled before this was sent."
+	case in.Problem != nil:
+		return "Not sent: " + in.Problem.Detail
+	default:
+		return "Not sent: the publish ended without getting to it."
+	}
+}
+
+// outcomeOf sums the items: each has its own outcome, the job says whether all
+// went well (Promise 6).
+func outcomeOf(given models.JobState, c models.PlanCounts) models.JobState {
+	bad := c.Failed + c.Conflicts + c.Unknown + c.Skipped + c.Sending
+	switch {
+	case given == models.JobFailed && c.Applied > 0:
+		return models.JobCompletedWithFailures
+	case given != "":
+		return given
+	case bad == 0:
+		return models.JobCompleted
+	case c.Applied == 0:
+		return models.JobFailed
+	default:
+		return models.JobCompletedWithFailures
+	}
+}
+
+func (p *Publishes) endJob(ctx context.Context, db PublishStore, in EndPublishInput, state models.JobState) error {
+	job, err := db.Job(ctx, in.JobID)
+	if err != nil {
+		return fmt.Errorf("end job %s: %w", in.JobID, err)
+	}
+	runID := activity.GetInfo(ctx).WorkflowExecution.RunID
+	if _, err := db.SetJobState(ctx, in.JobID, store.JobChange{
+		To: state, From: mayLeave(job, runID, state), RunID: runID, Problem: in.Problem,
+	}); err != nil {
+		return fmt.Errorf("end job %s: %w", in.JobID, err)
+	}
+	return nil
+}
+
+// requestTimeout is how long one request of a service may take.
+func requestTimeout(d connectors.Definition) time.Duration {
+	if d.Limits.RequestTimeout > 0 {
+		return d.Limits.RequestTimeout
+	}
+	return 30 * time.Second
+}
+
+// holder names one attempt of one activity as the holder of leases.
+func holder(ctx context.Context) string {
+	info := activity.GetInfo(ctx)
+	return fmt.Sprintf("%s/%s/%d", info.WorkflowExecution.RunID, info.ActivityID, info.Attempt)
+}
