@@ -123,7 +123,7 @@ func (c *confirming) sweep(ctx context.Context) (ConfirmResult, error) {
 		}
 		after = candidates[len(candidates)-1].ID
 		gone, err := c.confirm(ctx, candidates)
-		if wait, soon := waitFor(err, shortTries); soon {
+		if wait, soon := waitFor(ctx, err, shortTries); soon {
 			c.result.Wait = &wait
 			return c.result, nil
 		}

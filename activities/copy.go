@@ -131,7 +131,7 @@ func (c *copying) turn(ctx context.Context) (CopyResult, error) {
 		if c.run.Seen > before {
 			tries = 0
 		}
-		switch wait, soon := waitFor(err, tries); {
+		switch wait, soon := waitFor(ctx, err, tries); {
 		case err == nil:
 			return c.result(true, nil), nil
 		case ctx.Err() != nil:

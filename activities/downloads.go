@@ -66,6 +66,8 @@ type BeginResult struct {
 	Resumed bool                `json:"resumed"`
 	// Warnings are for the table's outcome.
 	Warnings []models.Problem `json:"warnings,omitempty"`
+	// Wait asks the workflow to begin again later.
+	Wait *Wait `json:"wait,omitempty"`
 }
 
 // BeginDownload takes up the table's run, reads its columns at the service and
@@ -93,6 +95,9 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (BeginResult
 		return BeginResult{}, err
 	}
 	schema, err := describer.Describe(ctx, table.RemoteID, table.Settings)
+	if wait, soon := waitFor(ctx, err, shortTries); soon {
+		return BeginResult{RunID: run.ID, Mode: run.Mode, Wait: &wait}, nil
+	}
 	if err != nil {
 		return BeginResult{}, fmt.Errorf("describe table %s: %w", in.TableID, err)
 	}

@@ -57,8 +57,12 @@ func (j *Jobs) ChangeJob(ctx context.Context, in ChangeJobInput) error {
 	if err != nil {
 		return fmt.Errorf("change job %s to %s: %w", in.JobID, in.To, err)
 	}
+	from, err := j.mayLeave(ctx, job, in.To)
+	if err != nil {
+		return fmt.Errorf("change job %s to %s: %w", in.JobID, in.To, err)
+	}
 	if _, err = db.SetJobState(ctx, in.JobID, store.JobChange{
-		To: in.To, From: mayLeave(job, runID, in.To), RunID: runID,
+		To: in.To, From: from, RunID: runID,
 		Problem: in.Problem, WaitingUntil: in.Until, WaitingWhy: models.Bound(in.Why, models.MaxProblemText),
 	}); err != nil {
 		return fmt.Errorf("change job %s to %s: %w", in.JobID, in.To, err)
@@ -69,16 +73,27 @@ func (j *Jobs) ChangeJob(ctx context.Context, in ChangeJobInput) error {
 // mayLeave lists the states that a change may leave. A job somebody cancels
 // shows as cancelling until it ends; one that ended stays so, unless a reset
 // gave it a new run.
-func mayLeave(job models.Job, runID string, to models.JobState) []models.JobState {
-	if job.RunID != runID && job.RunID != "" {
-		return nil // a reset: the new run speaks for the job
+func (j *Jobs) mayLeave(ctx context.Context, job models.Job, to models.JobState) ([]models.JobState, error) {
+	run := activity.GetInfo(ctx).WorkflowExecution
+	if job.RunID != "" && job.RunID != run.RunID {
+		described, err := j.Engine.DescribeWorkflowExecution(ctx, run.ID, "")
+		if err != nil {
+			return nil, err
+		}
+		if described.GetWorkflowExecutionInfo().GetExecution().GetRunId() != run.RunID {
+			return []models.JobState{}, errSuperseded // an older run's last word
+		}
+		return nil, nil // a reset: the new run speaks for the job
 	}
 	live := []models.JobState{models.JobQueued, models.JobRunning, models.JobWaiting, models.JobPaused, models.JobStalled}
 	if to.Final() {
 		live = append(live, models.JobCancelling)
 	}
-	return live
+	return live, nil
 }
+
+// errSuperseded: the engine has a newer run of this workflow id.
+var errSuperseded = models.NewProblem(models.KindConflict, "job.superseded", "A newer run speaks for this job.", "")
 
 // RecordTableInput is where one table of a job stands.
 type RecordTableInput struct {

@@ -53,7 +53,10 @@ type Wait struct {
 
 // waitFor reads a wait off an error that a later try may cure; ok is false for
 // any other.
-func waitFor(err error, tries int) (Wait, bool) {
+func waitFor(ctx context.Context, err error, tries int) (Wait, bool) {
+	if ctx.Err() != nil {
+		return Wait{}, false // the caller was stopped, not the service
+	}
 	refused, ok := connectors.AsError(err)
 	if !ok || !refused.Retryable() {
 		return Wait{}, false

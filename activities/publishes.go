@@ -29,8 +29,6 @@ type PublishStore interface {
 	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
 	SkipPlanned(ctx context.Context, planID, why string) error
 	FinishPlan(ctx context.Context, planID string, state models.PlanState) error
-	Job(ctx context.Context, id string) (models.Job, error)
-	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
 	Alive(ctx context.Context, jobID string) error
 }
 
@@ -90,8 +88,7 @@ type EndPublishInput struct {
 	Problem *models.Problem `json:"problem,omitempty"`
 }
 
-// FinishPublish skips what was not sent, ends the plan and, unless the run only
-// resolved what an earlier one left, the job.
+// FinishPublish skips what was not sent, ends the plan and sums its items.
 func (p *Publishes) FinishPublish(ctx context.Context, in EndPublishInput) (contract.PublishResult, error) {
 	db := p.Store(in.OrganizationID)
 	if err := db.SkipPlanned(ctx, in.PlanID, skippedWhy(in)); err != nil {
@@ -111,10 +108,7 @@ func (p *Publishes) FinishPublish(ctx context.Context, in EndPublishInput) (cont
 		}
 	}
 	result := contract.PublishResult{State: outcomeOf(in.State, plan.Counts), Counts: plan.Counts}
-	if in.ResolveOnly {
-		return result, nil // the job's story was told by the run that ended
-	}
-	return result, p.endJob(ctx, db, in, result.State)
+	return result, nil
 }
 
 func skippedWhy(in EndPublishInput) string {
@@ -146,20 +140,6 @@ func outcomeOf(given models.JobState, c models.PlanCounts) models.JobState {
 	default:
 		return models.JobCompletedWithFailures
 	}
-}
-
-func (p *Publishes) endJob(ctx context.Context, db PublishStore, in EndPublishInput, state models.JobState) error {
-	job, err := db.Job(ctx, in.JobID)
-	if err != nil {
-		return fmt.Errorf("end job %s: %w", in.JobID, err)
-	}
-	runID := activity.GetInfo(ctx).WorkflowExecution.RunID
-	if _, err := db.SetJobState(ctx, in.JobID, store.JobChange{
-		To: state, From: mayLeave(job, runID, state), RunID: runID, Problem: in.Problem,
-	}); err != nil {
-		return fmt.Errorf("end job %s: %w", in.JobID, err)
-	}
-	return nil
 }
 
 // requestTimeout is how long one request of a service may take.

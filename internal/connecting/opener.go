@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -25,6 +26,8 @@ type Opener struct {
 	// Trusted carries requests to services whose host no user chooses; nil
 	// takes Transport for them too.
 	Trusted http.RoundTripper
+	// Dial reaches services that do not speak HTTP, with the same guard.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	Limiter connectors.Limiter
 	// Files opens an organization's uploads.
 	Files func(organizationID string) connectors.Files
@@ -78,6 +81,7 @@ func (o *Opener) dependencies(connection models.Connection, definition connector
 	return connectors.Dependencies{
 		ConnectionID: connection.ID,
 		Transport:    gated{next: transport, service: definition.Service},
+		Dial:         o.Dial,
 		Limiter:      o.Limiter,
 		Files:        o.Files(connection.OrganizationID),
 		Now:          o.Now,

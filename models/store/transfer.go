@@ -83,8 +83,11 @@ type Settlement struct {
 	Stored   *RemoteRecord
 	ReadBack bool
 	Problem  *models.Problem
-	Theirs   models.Fields // conflict: what the service held
-	Note     string        // what was done otherwise than asked
+	// Marker, when not empty, replaces the item's: what a service reserved for
+	// a create, stored before the create is sent.
+	Marker string
+	Theirs models.Fields // conflict: what the service held
+	Note   string        // what was done otherwise than asked
 }
 
 // ItemFilter chooses items of a plan; zero values choose all.

@@ -2,9 +2,12 @@ package contract
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/scratch-platform/scratch/models"
 )
 
 // Signal is a typed signal: its name and payload stand in one place.
@@ -68,6 +71,18 @@ type SweepDecision struct {
 	TableID string `json:"table_id"`
 	Remove  bool   `json:"remove"`
 	User    string `json:"user,omitempty"`
+}
+
+// Table is how the download of one table tells the snapshot's download that it
+// waits, is paused, or goes on; nobody else sends it.
+var Table = Signal[TableState]{name: "table-state"}
+
+// TableState is where one table of a download stands.
+type TableState struct {
+	TableID string          `json:"table_id"`
+	State   models.JobState `json:"state"` // running, waiting or paused
+	Until   *time.Time      `json:"until,omitempty"`
+	Why     string          `json:"why,omitempty"`
 }
 
 // QueryProgress asks a run for its state; the store holds the truth, this is

@@ -1,0 +1,136 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+)
+
+// lookForCreated decides about creates whose answer was lost.
+//
+// Promise 5: a create is adopted only where exactly one record stands at the
+// service that could be it, that was made after the intent, that no record here
+// had before, and that no other open create could have made as well. It is
+// planned again only where the service's settled lookups show none. Everything
+// else is left for another look, and in the end for a person.
+func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]store.Settlement, error) {
+	finder, can := s.remote.connector.(connectors.CreatedFinder)
+	if !can {
+		settlements := make([]store.Settlement, len(items))
+		for i, item := range items {
+			settlements[i] = unknown(item, "this service cannot be asked for it.")
+		}
+		return settlements, nil
+	}
+	asked := make([]connectors.FindItem, 0, len(items))
+	for _, item := range items {
+		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
+		var waits *waitsFor
+		if err != nil && !errors.As(err, &waits) {
+			return nil, err
+		}
+		find := connectors.FindItem{Key: item.ID, Values: values, Marker: item.Marker}
+		if item.SentAt != nil {
+			find.After = *item.SentAt
+		}
+		asked = append(asked, find)
+	}
+	results, err := finder.FindCreated(ctx, s.remote.schema, asked)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := s.unknownHere(ctx, results)
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.db.OpenCreates(ctx, s.remote.table.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find other open creates of table %s: %w", s.remote.table.ID, err)
+	}
+	return s.decide(items, results, fresh, open), nil
+}
+
+// unknownHere keeps, per item, the candidates that no record here has.
+func (s *resolving) unknownHere(ctx context.Context, results []connectors.FindResult) (map[string][]connectors.Record, error) {
+	var all []string
+	for _, r := range results {
+		for _, c := range r.Candidates {
+			all = append(all, c.RemoteID)
+		}
+	}
+	here := map[string]bool{}
+	if len(all) > 0 {
+		known, err := s.db.KnownRemoteIDs(ctx, s.remote.table.ID, all)
+		if err != nil {
+			return nil, fmt.Errorf("find records of table %s: %w", s.remote.table.ID, err)
+		}
+		for _, id := range known {
+			here[id] = true
+		}
+	}
+	fresh := make(map[string][]connectors.Record, len(results))
+	for _, r := range results {
+		for _, c := range r.Candidates {
+			if !here[c.RemoteID] {
+				fresh[r.Key] = append(fresh[r.Key], c)
+			}
+		}
+	}
+	return fresh, nil
+}
+
+func (s *resolving) decide(items []models.Item, results []connectors.FindResult, fresh map[string][]connectors.Record, open []models.Item) []store.Settlement {
+	byID := make(map[string]models.Item, len(items))
+	for _, item := range items {
+		byID[item.ID] = item
+	}
+	claims := map[string]int{} // how many lost creates a candidate could be
+	for _, candidates := range fresh {
+		for _, c := range candidates {
+			claims[c.RemoteID]++
+		}
+	}
+	var settlements []store.Settlement
+	for _, r := range results {
+		item, asked := byID[r.Key]
+		if !asked {
+			continue
+		}
+		candidates := fresh[r.Key]
+		switch {
+		case len(candidates) == 1 && (r.Exact || claims[candidates[0].RemoteID] == 1 && !s.twin(item, open)):
+			settlements = append(settlements, s.appliedAs(item, candidates[0]))
+		case len(candidates) == 0 && r.Settled:
+			// None stands that could be it, and the lookups are up to date: it
+			// was not made.
+			settlements = append(settlements, store.Settlement{ItemID: item.ID, State: models.ItemPlanned})
+		case len(candidates) > 0 && r.Settled:
+			settlements = append(settlements, unknown(item, severalWhy(candidates)))
+		}
+	}
+	return settlements
+}
+
+func severalWhy(candidates []connectors.Record) string {
+	if len(candidates) == 1 {
+		return "record " + candidates[0].RemoteID + " could be it, and could as well be that of another, equal create."
+	}
+	return fmt.Sprintf("%d records at the service could be it.", len(candidates))
+}
+
+// twin reports whether another open create of the table, of any plan, has the
+// same values: a candidate then proves nothing about either.
+func (s *resolving) twin(item models.Item, open []models.Item) bool {
+	mine := item.Values.Object()
+	for _, other := range open {
+		if other.ID != item.ID && bytes.Equal(mine, other.Values.Object()) {
+			return true
+		}
+	}
+	return false
+}
