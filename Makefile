@@ -43,7 +43,8 @@ test: test-web e2e test-go
 ## test-go: run the Go tests with the race detector (PKG=./models/store for one)
 .PHONY: test-go
 test-go: web $(TESTENV)
-	@$(TESTENV) go test -race -shuffle=on -timeout $(TEST_TIMEOUT) $(PKG) $(ARGS)
+	@$(TESTENV) go test -race -shuffle=on -timeout $(TEST_TIMEOUT) $(PKG) $(ARGS) \
+		| grep --line-buffered -vF '[no test files]'
 
 ## test-web: run the page's own tests
 .PHONY: test-web

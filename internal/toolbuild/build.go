@@ -75,7 +75,7 @@ func compile(ctx context.Context, pin Pin, binary string, report func(string)) e
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", flags, "-o", unfinished, pin.Package) //nolint:gosec // from the checkout's own go.mod
 	cmd.Dir = pin.Dir
 	// Neither a workspace nor flags of the caller's may change what is built.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := runSaying(cmd, func(elapsed time.Duration) {
