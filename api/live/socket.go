@@ -1,0 +1,261 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// Operations of the protocol, from the server and from the client.
+const (
+	opEvent      = "event"
+	opSubscribed = "subscribed"
+	opReset      = "reset"
+	opError      = "error"
+
+	opSubscribe   = "subscribe"
+	opUnsubscribe = "unsubscribe"
+	opPresence    = "presence"
+)
+
+const (
+	writeWait = 10 * time.Second
+	pongWait  = 60 * time.Second
+	pingEvery = 25 * time.Second
+	maxRead   = 16 << 10
+)
+
+var errTooSlow = errors.New("client is too slow")
+
+// Message is what the server sends.
+type Message struct {
+	Op     string          `json:"op"`
+	Topic  string          `json:"topic,omitempty"`
+	ID     string          `json:"id,omitempty"`
+	Type   string          `json:"type,omitempty"`
+	Origin string          `json:"origin,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+	At     *time.Time      `json:"at,omitempty"`
+	Code   string          `json:"code,omitempty"`
+	Detail string          `json:"detail,omitempty"`
+	Hint   string          `json:"hint,omitempty"`
+}
+
+// Request is what a client sends.
+type Request struct {
+	Op    string          `json:"op"`
+	Topic string          `json:"topic"`
+	After string          `json:"after,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
+}
+
+// socket is one client's connection.
+type socket struct {
+	hub   *Hub
+	actor models.Actor
+	conn  *websocket.Conn
+	queue chan Message
+	gone  context.CancelFunc
+
+	once   sync.Once
+	topics map[string]*subscription // used by the reading goroutine only
+}
+
+type subscription struct {
+	feed     *feed
+	follower *follower
+}
+
+// ServeWebSocket upgrades a request whose ticket and origin the API has
+// checked, and serves it until either side ends it.
+func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor models.Actor) {
+	upgrader := websocket.Upgrader{
+		HandshakeTimeout: writeWait,
+		ReadBufferSize:   1 << 10,
+		WriteBufferSize:  4 << 10,
+		CheckOrigin:      func(*http.Request) bool { return true }, // the API's origin check has run for every route
+	}
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	// The request's context ends when its handler returns, which is when this
+	// socket has ended.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := &socket{hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel, topics: map[string]*subscription{}}
+	h.opened(1)
+	defer h.opened(-1)
+	var writing sync.WaitGroup
+	writing.Go(func() { s.write(ctx) })
+	s.read(ctx)
+	s.drop("closed")
+	writing.Wait()
+	for _, sub := range s.topics {
+		h.leave(sub.feed, sub.follower)
+	}
+}
+
+// drop ends the connection; the reader and the writer notice.
+func (s *socket) drop(string) {
+	s.once.Do(func() {
+		s.gone()
+		// Unblocks the reader, which waits on the network alone.
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	})
+}
+
+// send queues a message without waiting.
+func (s *socket) send(m Message) bool {
+	select {
+	case s.queue <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *socket) write(ctx context.Context) {
+	defer s.conn.Close()
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
+			return
+		case m := <-s.queue:
+			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWait))
+			err = s.conn.WriteJSON(m)
+		case <-ping.C:
+			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+		}
+		if err != nil {
+			s.drop("write failed")
+			return
+		}
+	}
+}
+
+func (s *socket) read(ctx context.Context) {
+	s.conn.SetReadLimit(maxRead)
+	_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
+	s.conn.SetPongHandler(func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) })
+	for ctx.Err() == nil {
+		kind, text, err := s.conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
+		var request Request
+		if kind != websocket.TextMessage || json.Unmarshal(text, &request) != nil {
+			s.refuse("", "live.not_json", "A message is a JSON object with op and topic.", `For example {"op":"subscribe","topic":"job:…"}.`)
+			continue
+		}
+		s.handle(ctx, request)
+	}
+}
+
+func (s *socket) handle(ctx context.Context, r Request) {
+	switch r.Op {
+	case opSubscribe:
+		s.subscribe(ctx, r)
+	case opUnsubscribe:
+		if sub, ok := s.topics[r.Topic]; ok {
+			s.hub.leave(sub.feed, sub.follower)
+			delete(s.topics, r.Topic)
+		}
+	case opPresence:
+		s.presence(r)
+	default:
+		s.refuse(r.Topic, "live.unknown_op", "There is no such op.", "Use subscribe, unsubscribe or presence.")
+	}
+}
+
+func (s *socket) subscribe(ctx context.Context, r Request) {
+	if _, twice := s.topics[r.Topic]; !twice && len(s.topics) >= MaxTopics {
+		s.refuse(r.Topic, "live.too_many_topics", "This connection follows as many topics as one may.", "Unsubscribe from some.")
+		return
+	}
+	may, err := s.hub.events.CanRead(ctx, s.actor, r.Topic)
+	if err != nil {
+		s.hub.log.WarnContext(ctx, "checking a subscription failed", "topic", models.Bound(r.Topic, 100), "error", err)
+		s.refuse(r.Topic, "live.unavailable", "The subscription could not be checked just now.", "Subscribe again in a moment.")
+		return
+	}
+	if !may {
+		s.refuse(r.Topic, "live.topic_not_found", "There is no such topic.", "Topics are snapshot:<id>, job:<id>, agent:<id> and user:<id> of your organization.")
+		return
+	}
+	if old, ok := s.topics[r.Topic]; ok {
+		s.hub.leave(old.feed, old.follower)
+		delete(s.topics, r.Topic)
+	}
+	w := &follower{drop: s.drop}
+	w.deliver = func(m message) bool { return s.send(show(m)) }
+	joined, from, err := s.hub.join(ctx, s.actor.OrganizationID, r.Topic, r.After, false, w)
+	switch {
+	case errors.Is(err, errTooSlow):
+		s.drop("too slow")
+	case err != nil:
+		s.hub.log.WarnContext(ctx, "subscribing failed", "topic", r.Topic, "error", err)
+		s.refuse(r.Topic, "live.unavailable", "The event log could not be read just now.", "Subscribe again in a moment.")
+	default:
+		s.topics[r.Topic] = &subscription{feed: joined, follower: w}
+		if !s.send(Message{Op: opSubscribed, Topic: r.Topic, ID: from}) {
+			s.drop("too slow")
+		}
+	}
+}
+
+// presence tells the topic's other followers where this client is. It is not
+// kept: it need not last.
+func (s *socket) presence(r Request) {
+	sub, ok := s.topics[r.Topic]
+	if !ok {
+		s.refuse(r.Topic, "live.not_subscribed", "Presence is told to a topic you follow.", "Subscribe first.")
+		return
+	}
+	if len(r.Data) > 1<<10 {
+		s.refuse(r.Topic, "live.presence_too_large", "Presence takes at most 1 KB.", "Send ids only.")
+		return
+	}
+	data, err := json.Marshal(struct {
+		UserID string          `json:"user_id"`
+		Name   string          `json:"name"`
+		Tab    string          `json:"tab"`
+		At     json.RawMessage `json:"at,omitempty"`
+	}{s.actor.UserID, s.actor.Name, s.actor.Tab, r.Data})
+	if err != nil {
+		s.refuse(r.Topic, "live.not_json", "Presence data is JSON.", "")
+		return
+	}
+	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
+	sub.feed.fanOut(message{op: opEvent, event: models.Event{
+		Topic: r.Topic, Type: "presence.changed", Origin: s.actor.Tab, Data: data, At: s.hub.now(),
+	}})
+}
+
+func (s *socket) refuse(topic, code, detail, hint string) {
+	if !s.send(Message{Op: opError, Topic: models.Bound(topic, 200), Code: code, Detail: detail, Hint: hint}) {
+		s.drop("too slow")
+	}
+}
+
+func show(m message) Message {
+	shown := Message{Op: m.op, Topic: m.event.Topic, ID: m.event.ID}
+	if m.op == opEvent {
+		at := m.event.At
+		shown.Type, shown.Origin, shown.Data, shown.At = m.event.Type, m.event.Origin, m.event.Data, &at
+	}
+	return shown
+}

@@ -1,0 +1,105 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// StreamJob sends a job's events as server-sent events, from the job's
+// beginning or from Last-Event-ID, and ends when the job has ended.
+func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Actor, jobID string) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	h.opened(1)
+	defer h.opened(-1)
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+
+	queue := make(chan message, QueueLength)
+	follow := &follower{
+		deliver: func(m message) bool {
+			select {
+			case queue <- m:
+				return true
+			default:
+				return false
+			}
+		},
+		drop: func(string) { cancel() },
+	}
+	// The events so far may be more than the queue holds, so somebody must
+	// drain it while we catch up.
+	joined := make(chan *feed, 1)
+	go func() {
+		defer close(joined)
+		f, _, err := h.join(ctx, actor.OrganizationID, "job:"+jobID, r.Header.Get("Last-Event-ID"), true, follow)
+		if err != nil {
+			if ctx.Err() == nil {
+				h.log.WarnContext(ctx, "streaming a job failed", "job", jobID, "error", err)
+			}
+			cancel()
+			return
+		}
+		joined <- f
+	}()
+	h.writeStream(ctx, w, control, queue)
+	cancel()
+	if f := <-joined; f != nil {
+		h.leave(f, follow)
+	}
+}
+
+func (h *Hub) writeStream(ctx context.Context, w io.Writer, control *http.ResponseController, queue <-chan message) {
+	keepAlive := time.NewTicker(pingEvery)
+	defer keepAlive.Stop()
+	for {
+		ended := false
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-queue:
+			_ = control.SetWriteDeadline(time.Now().Add(writeWait))
+			err = writeEvent(w, m)
+			ended = endsJob(m)
+		case <-keepAlive.C:
+			_ = control.SetWriteDeadline(time.Now().Add(writeWait))
+			_, err = io.WriteString(w, ": still here\n\n")
+		}
+		if err == nil {
+			err = control.Flush()
+		}
+		if err != nil || ended {
+			return
+		}
+	}
+}
+
+func writeEvent(w io.Writer, m message) error {
+	name, data := m.event.Type, m.event.Data
+	if m.op == opReset {
+		name, data = opReset, json.RawMessage("{}")
+	}
+	_, err := fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", m.event.ID, name, data)
+	return err
+}
+
+// endsJob reports whether the event says that the job is over.
+func endsJob(m message) bool {
+	if m.op != opEvent || m.event.Type != "job.changed" {
+		return false
+	}
+	var data struct {
+		State models.JobState `json:"state"`
+	}
+	return json.Unmarshal(m.event.Data, &data) == nil && data.State.Final()
+}
