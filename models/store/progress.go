@@ -167,6 +167,12 @@ func (tx *Tx) saveOutcome(job *jobRow, outcome models.TableOutcome) error {
 	if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 		return err
 	}
+	if row.State.Final() {
+		// A worker that was thought dead can store no more of this table.
+		if err := tx.endRun(job.ID, row.TableID, row.State); err != nil {
+			return err
+		}
+	}
 	return tx.progress(job.ID, row.TableID, row.Progress.V, true)
 }
 

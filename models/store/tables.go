@@ -33,6 +33,7 @@ type tableRow struct {
 	Watermark      []byte
 	DownloadedAt   *time.Time
 	SchemaVersion  int64
+	RecordsVersion int64 // grows with every change of the records
 	CreatedAt      time.Time
 	DeletedAt      *time.Time
 }
