@@ -247,5 +247,5 @@ func (b *backoff) reset() { b.times.Store(0) }
 
 func (b *backoff) next() time.Duration {
 	wait := min(2*time.Second<<min(b.times.Add(1)-1, 5), time.Minute)
-	return wait + rand.N(wait/4)
+	return wait + rand.N(wait/4) //nolint:gosec // a spread, not a secret
 }

@@ -16,6 +16,7 @@ func ResultOf(key string, err error) WriteResult {
 		result.Outcome = Conflict
 	case KindRateLimited, KindUnavailable, KindTimeout, KindAuth, KindQuota:
 		result.Outcome = NotSent
+	default: // the service refused the record
 	}
 	return result
 }

@@ -101,8 +101,10 @@ func TestWhatIsNoDecimal(t *testing.T) {
 func FuzzCompare(f *testing.F) {
 	f.Add(`"<p>a</p>"`, `"<p>b</p>"`)
 	f.Add(`["a"]`, `"https://x.example/?sig=1"`)
-	all := []models.Comparison{models.CompareExact, models.CompareNumber, models.CompareSet, models.CompareHTML,
-		models.CompareURL, models.CompareTrimmed, models.CompareInstant, models.CompareNullEmpty}
+	all := []models.Comparison{
+		models.CompareExact, models.CompareNumber, models.CompareSet, models.CompareHTML,
+		models.CompareURL, models.CompareTrimmed, models.CompareInstant, models.CompareNullEmpty,
+	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		left, err := models.Canonical([]byte(a))
 		if err != nil {

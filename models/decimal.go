@@ -67,17 +67,17 @@ func (d Decimal) Integer() bool { return d.Fraction == "" }
 func (d Decimal) Key() string {
 	length := len(d.Whole)
 	if !d.Negative {
-		return "1" + string([]byte{byte('0' + length/100), byte('0' + length/10%10), byte('0' + length%10)}) +
+		return "1" + string([]byte{byte('0' + length/100), byte('0' + length/10%10), byte('0' + length%10)}) + //nolint:gosec // three digits
 			d.Whole + "." + d.Fraction
 	}
 	length = 999 - length
-	key := []byte{'0', byte('0' + length/100), byte('0' + length/10%10), byte('0' + length%10)}
-	for _, c := range d.Whole {
-		key = append(key, byte('9'-(c-'0')))
+	key := []byte{'0', byte('0' + length/100), byte('0' + length/10%10), byte('0' + length%10)} //nolint:gosec // three digits
+	for i := range len(d.Whole) {
+		key = append(key, '9'-(d.Whole[i]-'0'))
 	}
 	key = append(key, '.')
-	for _, c := range d.Fraction {
-		key = append(key, byte('9'-(c-'0')))
+	for i := range len(d.Fraction) {
+		key = append(key, '9'-(d.Fraction[i]-'0'))
 	}
 	return string(append(key, '~')) // a longer fraction is further from zero: it must sort before its own prefix
 }

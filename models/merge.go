@@ -69,6 +69,7 @@ func Edited(columns []Column, r *Record) bool {
 		return true
 	case RecordRemoteDeleted:
 		return false
+	case RecordLive:
 	}
 	if len(r.Edits) == 0 {
 		return false

@@ -196,8 +196,10 @@ func TestWhateverTheOrderNoTypedValueIsLost(t *testing.T) {
 
 func TestThePlanHashCoversWhatIsSentAndNothingElse(t *testing.T) {
 	item := func() models.Item {
-		return models.Item{ID: "itm_1", TableID: "tbl_1", RecordID: 3, Op: models.OpUpdate, RemoteID: "9",
-			Values: fields("title", `"b"`), EditBases: fields("title", `"a"`), Label: "A post", State: models.ItemPlanned}
+		return models.Item{
+			ID: "itm_1", TableID: "tbl_1", RecordID: 3, Op: models.OpUpdate, RemoteID: "9",
+			Values: fields("title", `"b"`), EditBases: fields("title", `"a"`), Label: "A post", State: models.ItemPlanned,
+		}
 	}
 	same := item()
 	same.ID, same.Label, same.State, same.Marker, same.Ordinal = "itm_2", "renamed", models.ItemApplied, "etag", 5

@@ -72,8 +72,10 @@ func TestPageCarriesItsOwnNonceInEveryResponse(t *testing.T) {
 }
 
 func TestOutsideOriginsComeFromOptionsAlone(t *testing.T) {
-	h := Handler(Options{Dist: built(), ConnectSources: []string{"https://clerk.example.com"},
-		ScriptSources: []string{"https://js.example.com"}})
+	h := Handler(Options{
+		Dist: built(), ConnectSources: []string{"https://clerk.example.com"},
+		ScriptSources: []string{"https://js.example.com"},
+	})
 	policy := ask(h, "GET", "/", "Accept", "text/html").Header.Get("Content-Security-Policy")
 	require.Contains(t, policy, "connect-src 'self' https://clerk.example.com;")
 	require.Contains(t, policy, " https://js.example.com; style-src")

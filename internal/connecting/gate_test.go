@@ -2,7 +2,6 @@ package connecting
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -36,7 +35,7 @@ func TestNothingStartsBehindAShutGate(t *testing.T) {
 	now = now.Add(time.Second)
 	err := get()
 	var refused *connectors.Error
-	require.True(t, errors.As(err, &refused), "the refusal must stay typed through net/http")
+	require.ErrorAs(t, err, &refused, "the refusal must stay typed through net/http")
 	require.Equal(t, NotSent, refused.Code)
 	require.True(t, refused.Retryable())
 

@@ -147,7 +147,7 @@ func TestHostileRequests(t *testing.T) {
 			}
 			response, err := http.DefaultClient.Do(request)
 			require.NoError(t, err)
-			defer response.Body.Close() //nolint:errcheck // read only
+			defer response.Body.Close()
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.Equal(t, c.status, response.StatusCode, string(body))

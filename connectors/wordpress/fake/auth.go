@@ -8,12 +8,16 @@ import (
 
 // roleCaps are core's default capabilities, as far as the API asks for them.
 var roleCaps = map[string][]string{
-	"administrator": {"edit_posts", "edit_others_posts", "edit_published_posts", "publish_posts", "delete_posts", "delete_others_posts", "delete_published_posts", "read_private_posts",
+	"administrator": {
+		"edit_posts", "edit_others_posts", "edit_published_posts", "publish_posts", "delete_posts", "delete_others_posts", "delete_published_posts", "read_private_posts",
 		"edit_pages", "edit_others_pages", "edit_published_pages", "publish_pages", "delete_pages", "delete_others_pages", "delete_published_pages", "read_private_pages",
-		"manage_categories", "upload_files", "unfiltered_html", "list_users", "edit_users", "manage_options", "read"},
-	"editor": {"edit_posts", "edit_others_posts", "edit_published_posts", "publish_posts", "delete_posts", "delete_others_posts", "delete_published_posts", "read_private_posts",
+		"manage_categories", "upload_files", "unfiltered_html", "list_users", "edit_users", "manage_options", "read",
+	},
+	"editor": {
+		"edit_posts", "edit_others_posts", "edit_published_posts", "publish_posts", "delete_posts", "delete_others_posts", "delete_published_posts", "read_private_posts",
 		"edit_pages", "edit_others_pages", "edit_published_pages", "publish_pages", "delete_pages", "delete_others_pages", "delete_published_pages", "read_private_pages",
-		"manage_categories", "upload_files", "unfiltered_html", "read"},
+		"manage_categories", "upload_files", "unfiltered_html", "read",
+	},
 	"author":      {"edit_posts", "edit_published_posts", "publish_posts", "delete_posts", "delete_published_posts", "upload_files", "read"},
 	"contributor": {"edit_posts", "delete_posts", "read"},
 	"subscriber":  {"read"},

@@ -59,8 +59,10 @@ func (d *demoFill) tag(name string) int64 {
 func (d *demoFill) media() {
 	for i, subject := range demoSubjects {
 		slug := sanitizeSlug(subject.name)
-		id := d.s.addPost(Post{Type: "attachment", Status: "inherit", Title: subject.name, Slug: slug + "-photo", MimeType: "image/jpeg",
-			File: "2019/02/" + slug + ".jpg", AltText: "A photograph of " + subject.name, Date: demoStart.AddDate(0, 0, i), MenuOrder: int64(40_000 + 731*i)})
+		id := d.s.addPost(Post{
+			Type: "attachment", Status: "inherit", Title: subject.name, Slug: slug + "-photo", MimeType: "image/jpeg",
+			File: "2019/02/" + slug + ".jpg", AltText: "A photograph of " + subject.name, Date: demoStart.AddDate(0, 0, i), MenuOrder: int64(40_000 + 731*i),
+		})
 		d.images = append(d.images, id)
 	}
 }
@@ -96,8 +98,10 @@ func (d *demoFill) post(n int, angle demoAngle, subject demoSubject) {
 	if n%17 == 3 {
 		title = strings.Replace(title, " ", "  ", 1)
 	}
-	p := Post{Title: title, Content: demoContent(n, angle, subject), Date: at, Modified: at.Add(time.Duration(n%5) * 26 * time.Hour),
-		Author: int64(1 + n%2), FeaturedMedia: d.images[n%len(d.images)], Terms: map[string][]int64{"category": {d.cats[subject.category]}}}
+	p := Post{
+		Title: title, Content: demoContent(n, angle, subject), Date: at, Modified: at.Add(time.Duration(n%5) * 26 * time.Hour),
+		Author: int64(1 + n%2), FeaturedMedia: d.images[n%len(d.images)], Terms: map[string][]int64{"category": {d.cats[subject.category]}},
+	}
 	if n%5 > 1 {
 		p.Excerpt = fmt.Sprintf(angle.lead, subject.name)
 	}

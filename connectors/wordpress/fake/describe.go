@@ -12,9 +12,11 @@ func (s *Server) index(q *request) (*reply, *apiError) {
 	if !s.opt.AppPasswordsDisabled {
 		auth["application-passwords"] = map[string]any{"endpoints": map[string]string{"authorization": s.home() + "/wp-admin/authorize-application.php"}}
 	}
-	routes := map[string]any{"/": routeInfo("", "GET"), "/wp/v2": routeInfo("wp/v2", "GET"),
+	routes := map[string]any{
+		"/": routeInfo("", "GET"), "/wp/v2": routeInfo("wp/v2", "GET"),
 		"/wp/v2/types": routeInfo("wp/v2", "GET"), "/wp/v2/taxonomies": routeInfo("wp/v2", "GET"),
-		"/wp/v2/users": routeInfo("wp/v2", "GET"), `/wp/v2/users/(?P<id>[\d]+)`: routeInfo("wp/v2", "GET"), "/wp/v2/users/me": routeInfo("wp/v2", "GET")}
+		"/wp/v2/users": routeInfo("wp/v2", "GET"), `/wp/v2/users/(?P<id>[\d]+)`: routeInfo("wp/v2", "GET"), "/wp/v2/users/me": routeInfo("wp/v2", "GET"),
+	}
 	for _, base := range s.bases() {
 		routes["/wp/v2/"+base] = routeInfo("wp/v2", "GET", "POST")
 		routes["/wp/v2/"+base+`/(?P<id>[\d]+)`] = routeInfo("wp/v2", "GET", "POST", "PUT", "PATCH", "DELETE")
@@ -91,8 +93,10 @@ func (s *Server) typeDocs(u *User, edit bool) map[string]any {
 		if edit && t.Slug == "page" && !s.can(u, "edit_pages") {
 			continue
 		}
-		doc := map[string]any{"name": t.Name, "slug": t.Slug, "description": "", "hierarchical": t.Hierarchical, "has_archive": false,
-			"taxonomies": append([]string{}, t.Taxonomies...), "rest_base": t.RestBase, "rest_namespace": "wp/v2", "icon": "dashicons-admin-post"}
+		doc := map[string]any{
+			"name": t.Name, "slug": t.Slug, "description": "", "hierarchical": t.Hierarchical, "has_archive": false,
+			"taxonomies": append([]string{}, t.Taxonomies...), "rest_base": t.RestBase, "rest_namespace": "wp/v2", "icon": "dashicons-admin-post",
+		}
 		if edit {
 			supports := map[string]bool{}
 			for _, f := range t.Supports {
@@ -137,8 +141,10 @@ func (s *Server) options(_ *request, parts []string) (*reply, *apiError) {
 			}
 		}
 	}
-	r := jsonReply(http.StatusOK, map[string]any{"namespace": "wp/v2", "methods": []string{"GET", "POST"}, "endpoints": []any{},
-		"schema": map[string]any{"$schema": "http://json-schema.org/draft-04/schema#", "title": parts[0], "type": "object", "properties": props}})
+	r := jsonReply(http.StatusOK, map[string]any{
+		"namespace": "wp/v2", "methods": []string{"GET", "POST"}, "endpoints": []any{},
+		"schema": map[string]any{"$schema": "http://json-schema.org/draft-04/schema#", "title": parts[0], "type": "object", "properties": props},
+	})
 	r.header.Set("Allow", "GET, POST")
 	return r, nil
 }

@@ -24,9 +24,11 @@ func Generated(n int) Content {
 		}
 		for i := range n {
 			at := start.Add(time.Duration(i) * time.Minute)
-			s.addPost(Post{Title: fmt.Sprintf("Generated post %07d", i+1), Slug: fmt.Sprintf("generated-post-%07d", i+1),
+			s.addPost(Post{
+				Title: fmt.Sprintf("Generated post %07d", i+1), Slug: fmt.Sprintf("generated-post-%07d", i+1),
 				Content: generatedContent(pool, i), Excerpt: pool[i%len(pool)], Date: at, Modified: at, Author: int64(1 + i%2),
-				Terms: map[string][]int64{"category": {1}, "post_tag": {tags[i%20], tags[(i*7+3)%20]}}})
+				Terms: map[string][]int64{"category": {1}, "post_tag": {tags[i%20], tags[(i*7+3)%20]}},
+			})
 		}
 	}
 }

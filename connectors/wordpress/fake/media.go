@@ -52,8 +52,10 @@ func (s *Server) createMedia(q *request, t *Type) (*reply, *apiError) {
 	}
 	title := strings.TrimSuffix(name, path.Ext(name))
 	now := s.now()
-	p := &Post{ID: s.nextPost, Type: "attachment", Status: "inherit", Author: q.user.ID, Title: title, MimeType: kind, Created: now,
-		Date: now, DateLocal: s.wall(now), Modified: now, ModifiedLocal: s.wall(now), CommentStatus: "open", PingStatus: "closed", MenuOrder: int64(len(data))}
+	p := &Post{
+		ID: s.nextPost, Type: "attachment", Status: "inherit", Author: q.user.ID, Title: title, MimeType: kind, Created: now,
+		Date: now, DateLocal: s.wall(now), Modified: now, ModifiedLocal: s.wall(now), CommentStatus: "open", PingStatus: "closed", MenuOrder: int64(len(data)),
+	}
 	p.Slug = s.uniqueSlug(sanitizeSlug(title), "attachment", nil)
 	p.File = now.Format("2006/01/") + p.Slug + ext
 	s.store(p.clone())

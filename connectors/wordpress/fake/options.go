@@ -94,10 +94,14 @@ type MetaKey struct {
 
 func coreTypes() []Type {
 	return []Type{
-		{Slug: "post", Name: "Posts", RestBase: "posts", Taxonomies: []string{"category", "post_tag"},
-			Supports: []string{"title", "editor", "author", "thumbnail", "excerpt", "trackbacks", "custom-fields", "comments", "revisions", "post-formats"}},
-		{Slug: "page", Name: "Pages", RestBase: "pages", Hierarchical: true,
-			Supports: []string{"title", "editor", "author", "thumbnail", "page-attributes", "custom-fields", "comments", "revisions"}},
+		{
+			Slug: "post", Name: "Posts", RestBase: "posts", Taxonomies: []string{"category", "post_tag"},
+			Supports: []string{"title", "editor", "author", "thumbnail", "excerpt", "trackbacks", "custom-fields", "comments", "revisions", "post-formats"},
+		},
+		{
+			Slug: "page", Name: "Pages", RestBase: "pages", Hierarchical: true,
+			Supports: []string{"title", "editor", "author", "thumbnail", "page-attributes", "custom-fields", "comments", "revisions"},
+		},
 		{Slug: "attachment", Name: "Media", RestBase: "media", Supports: []string{"title", "author", "comments"}},
 	}
 }

@@ -87,8 +87,10 @@ func (s *Server) readStatuses(f *postFilter, q *request, t *Type) *apiError {
 		}
 		if w != "publish" && !s.can(q.user, capOf("edit", t.Slug)) && (w != "private" || !s.can(q.user, capOf("read_private", t.Slug))) {
 			e := invalidParam("status", "Status is forbidden.")
-			e.Data["details"] = map[string]any{"status": map[string]any{"code": "rest_forbidden_status", "message": "Status is forbidden.",
-				"data": map[string]any{"status": forbidden(q.user, "", "").status()}}}
+			e.Data["details"] = map[string]any{"status": map[string]any{
+				"code": "rest_forbidden_status", "message": "Status is forbidden.",
+				"data": map[string]any{"status": forbidden(q.user, "", "").status()},
+			}}
 			return e
 		}
 		if w == "any" {

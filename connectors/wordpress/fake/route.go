@@ -61,7 +61,9 @@ func (s *Server) batchRoute(q *request) (*reply, *apiError) {
 		return jsonReply(http.StatusOK, map[string]any{"namespace": "", "methods": []string{"POST"}, "endpoints": []any{map[string]any{
 			"methods": []string{"POST"}, "args": map[string]any{
 				"validation": map[string]any{"type": "string", "enum": []string{"require-all-validate", "normal"}, "default": "normal"},
-				"requests":   map[string]any{"type": "array", "maxItems": maxBatch, "required": true}}}}}), nil
+				"requests":   map[string]any{"type": "array", "maxItems": maxBatch, "required": true},
+			},
+		}}}), nil
 	}
 	return nil, noRoute()
 }
