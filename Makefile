@@ -69,7 +69,8 @@ fmt:
 ## vuln: look for known vulnerabilities (needs the Go vulnerability database)
 .PHONY: vuln
 vuln:
-	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... \
+		|| { echo "vuln: govulncheck found something above, or its database could not be reached"; exit 1; }
 
 ## gen: regenerate what is generated and committed
 .PHONY: gen
