@@ -21,7 +21,7 @@ type ResolveInput struct {
 
 // ResolveResult says what is known now.
 type ResolveResult struct {
-	Resolved int64 `json:"resolved"`
+	Resolved int64 `json:"resolved"` // settled; not those planned again
 	Left     int64 `json:"left"`
 	// NotBefore is when to ask again; nil when nothing is left.
 	NotBefore *time.Time `json:"not_before,omitempty"`
@@ -193,7 +193,11 @@ func (s *resolving) store(ctx context.Context, items []models.Item, settlements 
 			result.later(again)
 		}
 	}
-	result.Resolved += int64(len(settlements))
+	for _, done := range settlements {
+		if done.State != models.ItemPlanned {
+			result.Resolved++
+		}
+	}
 	if len(settlements) == 0 {
 		return nil
 	}
