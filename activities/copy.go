@@ -163,13 +163,8 @@ func (c *copying) result(complete bool, wait *Wait) CopyResult {
 // restart forgets what an enumeration saw whose cursor the service no longer
 // knows; what it stored stays.
 func (c *copying) restart(ctx context.Context) error {
-	if err := c.db.RestartRun(ctx, c.run.ID); err != nil {
+	if err := c.db.RestartRun(ctx, c.run); err != nil {
 		return fmt.Errorf("restart the download of table %s: %w", c.run.TableID, err)
 	}
-	run, err := c.db.Run(ctx, c.run.ID)
-	if err != nil {
-		return fmt.Errorf("restart the download of table %s: %w", c.run.TableID, err)
-	}
-	*c.run = run
 	return nil
 }

@@ -17,12 +17,14 @@ type DownloadStore interface {
 	ApplySchema(ctx context.Context, tableID string, columns []models.Column, name string, readOnly bool, why string) ([]models.SchemaChange, error)
 	BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error)
 	Run(ctx context.Context, runID string) (models.DownloadRun, error)
-	RestartRun(ctx context.Context, runID string) error
+	RestartRun(ctx context.Context, run *models.DownloadRun) error
 	SavePage(ctx context.Context, run *models.DownloadRun, page store.PageWrite) (store.PageResult, error)
 	MissingRecords(ctx context.Context, run *models.DownloadRun) (store.Missing, error)
 	MissingBatch(ctx context.Context, run *models.DownloadRun, afterID int64, limit int) ([]store.RecordRef, error)
 	Sweep(ctx context.Context, run *models.DownloadRun, ids []int64) (store.SweepResult, error)
 	FinishRun(ctx context.Context, run *models.DownloadRun, state models.JobState, problem *models.Problem, warnings []models.Problem) error
+	RunWarnings(ctx context.Context, runID string) ([]models.Problem, error)
+	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
 	Alive(ctx context.Context, jobID string) error
 }
 
@@ -131,8 +133,8 @@ type FinishInput struct {
 	Warnings []models.Problem `json:"warnings,omitempty"`
 }
 
-// FinishDownload stores how a run ended. It is idempotent: a run that has ended
-// keeps its end.
+// FinishDownload stores how a run ended, and with it the table's outcome in the
+// job. It is idempotent: a run that has ended keeps its end.
 func (d *Downloads) FinishDownload(ctx context.Context, in FinishInput) (contract.DownloadResult, error) {
 	db := d.Store(in.OrganizationID)
 	run, err := db.Run(ctx, in.RunID)
@@ -143,9 +145,17 @@ func (d *Downloads) FinishDownload(ctx context.Context, in FinishInput) (contrac
 		if err := db.FinishRun(ctx, &run, in.State, in.Problem, in.Warnings); err != nil {
 			return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
 		}
-		if run, err = db.Run(ctx, in.RunID); err != nil {
-			return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
-		}
+	}
+	warnings, err := db.RunWarnings(ctx, run.ID)
+	if err != nil {
+		return contract.DownloadResult{}, fmt.Errorf("finish the download of table %s: %w", in.TableID, err)
+	}
+	outcome := models.TableOutcome{
+		JobID: in.JobID, TableID: in.TableID, State: run.State, Progress: run.Progress, Problem: in.Problem,
+		Warnings: warnings, EndedAt: run.EndedAt,
+	}
+	if _, err := db.SetJobState(ctx, in.JobID, store.JobChange{Outcome: &outcome}); err != nil {
+		return contract.DownloadResult{}, fmt.Errorf("store the outcome of table %s: %w", in.TableID, err)
 	}
 	return contract.DownloadResult{RunID: run.ID, State: run.State, Progress: run.Progress, Problem: in.Problem}, nil
 }

@@ -30,6 +30,10 @@ const (
 // the job's final state.
 const OutcomeRunning = "running"
 
+// MemoJob is the memo's key for the job a run does; it stays with the run over
+// resets.
+const MemoJob = "job"
+
 // StartOptions are what operators see of a run and how it competes. None of it
 // may hold a secret; it passes through the payload codec except Services.
 type StartOptions struct {
@@ -102,7 +106,7 @@ func start(ctx context.Context, c client.Client, id, workflow string, input any,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		WorkflowExecutionTimeout:                 ExecutionTimeout,
 		TypedSearchAttributes:                    Attributes(l.kind, l.organization, l.snapshot, l.Services),
-		Memo:                                     map[string]any{"job": l.job, "by": l.By, "about": l.summary},
+		Memo:                                     map[string]any{MemoJob: l.job, "by": l.By, "about": l.summary},
 		StaticSummary:                            models.Bound(l.summary, 200),
 		StaticDetails:                            "Job " + l.job,
 		Priority:                                 Priority(l.organization, l.Background),

@@ -1,0 +1,145 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/scratch-platform/scratch/internal/locks"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+)
+
+const (
+	// Every is the time between two passes: with a pass's own time, a job shows
+	// the truth well within 10 s.
+	Every = 3 * time.Second
+	// lookTimeout bounds one look at the engine; a read of a job waits no
+	// longer for it.
+	lookTimeout = 2 * time.Second
+	// perPass bounds the jobs of one pass, and atOnce the looks side by side.
+	perPass = 1000
+	atOnce  = 8
+	// unstartedAfter is how long a stored job may be without a run before the
+	// reconciler starts it: its own starter is at it, or died on the way.
+	unstartedAfter = 5 * time.Second
+	// stalledAfter is how long a running job may be without a sign of life.
+	// Activities give one every 10 s.
+	stalledAfter = 60 * time.Second
+)
+
+// System is what the reconciler needs of the store across organizations.
+type System interface {
+	LiveJobs(ctx context.Context, limit int) ([]models.Job, error)
+	JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error)
+}
+
+// Org is what it needs of one organization's store.
+type Org interface {
+	Job(ctx context.Context, id string) (models.Job, error)
+	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
+	Snapshot(ctx context.Context, id string) (models.Snapshot, error)
+	ListTables(ctx context.Context, snapshotID string) ([]models.Table, error)
+}
+
+// Reconciler looks at live jobs, by itself and when asked. All fields are
+// needed.
+type Reconciler struct {
+	System System
+	Org    func(organizationID string) Org
+	Engine client.Client
+	// Payloads decodes a run's memo: the data converter of the engine's client.
+	Payloads converter.DataConverter
+	Locks    locks.Locker
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Run makes a pass every few seconds until the context ends, in one process at a
+// time.
+func (r *Reconciler) Run(ctx context.Context) error {
+	ticker := time.NewTicker(Every)
+	defer ticker.Stop()
+	for {
+		err := locks.TryHold(ctx, r.Locks, "reconcile", time.Minute, func(ctx context.Context, _ locks.Lease) error {
+			return r.Pass(ctx)
+		})
+		if err != nil && ctx.Err() == nil && !errors.Is(err, locks.ErrHeld) {
+			r.Log.WarnContext(ctx, "a pass over the jobs was cut short; the next one goes on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Pass looks at every live job once, and has what dead publishes left in flight
+// found out. One job's trouble stops no other.
+func (r *Reconciler) Pass(ctx context.Context) error {
+	jobs, err := r.System.LiveJobs(ctx, perPass)
+	if err != nil {
+		return fmt.Errorf("list the live jobs: %w", err)
+	}
+	group := &errgroup.Group{}
+	group.SetLimit(atOnce)
+	for _, job := range jobs {
+		group.Go(func() error {
+			if _, err := r.Look(ctx, job); err != nil && ctx.Err() == nil {
+				r.Log.WarnContext(ctx, "a job could not be held against the engine", "job", job.ID, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	left, err := r.System.JobsWithInFlight(ctx, perPass)
+	if err != nil {
+		return fmt.Errorf("list publishes that left items in flight: %w", err)
+	}
+	for _, job := range left {
+		if err := r.resolve(ctx, job); err != nil && ctx.Err() == nil {
+			r.Log.WarnContext(ctx, "what a publish left in flight is not being found out yet", "job", job.ID, "error", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// Look holds one job against the engine and gives it as it stands after. A job
+// that has ended is given as it is.
+func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, error) {
+	if job.State.Final() || job.Kind == models.JobIndex { // an index is built without a run
+		return job, nil
+	}
+	asking, cancel := context.WithTimeout(ctx, lookTimeout)
+	seen, err := r.ask(asking, job)
+	cancel()
+	if ctx.Err() != nil {
+		return job, ctx.Err()
+	}
+	if err != nil {
+		r.Log.DebugContext(ctx, "the engine could not be asked", "job", job.ID, "error", err)
+		seen = sight{away: true}
+	}
+	if seen.unstarted {
+		if err := r.start(ctx, job); err != nil {
+			return job, err
+		}
+		return r.Org(job.OrganizationID).Job(ctx, job.ID)
+	}
+	change, needed := r.judge(job, seen)
+	if !needed {
+		return job, nil
+	}
+	db := r.Org(job.OrganizationID)
+	if _, err := db.SetJobState(ctx, job.ID, change); err != nil {
+		return job, fmt.Errorf("show job %s as %s: %w", job.ID, change.To, err)
+	}
+	return db.Job(ctx, job.ID)
+}
