@@ -108,3 +108,7 @@ func (r *redactor) clean(e *Error) *Error {
 	}
 	return e
 }
+
+// Redact takes the connection's secrets out of a text of the service's that a
+// connector reads by itself, such as the error of one item of a batch.
+func (c *HTTPClient) Redact(text string) string { return c.secret.text(text) }

@@ -241,18 +241,20 @@ func (s *Server) apiBase() string {
 	return s.home() + "/wp-json/"
 }
 
-// page answers everything that is not the API: the front page announces the
-// API, anything else is the theme's 404.
+// page answers everything that is not the API: the front page and the pages of
+// posts announce the API, anything else is the theme's 404.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	base := s.apiBase()
 	s.mu.Lock()
 	prefix, name, hide := s.opt.Prefix, s.opt.Name, s.opt.HTMLNotFoundAPI
+	slug := strings.Trim(strings.TrimPrefix(r.URL.Path, prefix), "/")
+	known := slug == "" || s.bySlug["post/"+slug] > 0 || s.bySlug["page/"+slug] > 0
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 	if !hide && (strings.HasPrefix(r.URL.Path, prefix+"/") || r.URL.Path == prefix) {
 		w.Header().Add("Link", "<"+base+`>; rel="https://api.w.org/"`)
 	}
-	if strings.Trim(strings.TrimPrefix(r.URL.Path, prefix), "/") != "" {
+	if !known {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>Page not found</title></head><body><h1>Nothing here</h1></body></html>")
 		return

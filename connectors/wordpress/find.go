@@ -1,0 +1,133 @@
+package wordpress
+
+import (
+	"context"
+	"errors"
+	"html"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/models"
+)
+
+// clockError is how far the site's clock and ours may be apart, on top of what
+// the wall clock costs (see watermark).
+const clockError = 15 * time.Minute
+
+// FindCreated looks for rows that lost creates may have made.
+//
+// WordPress keeps no key of ours, and posts carry no time of creation; but a
+// row made after the intent was also modified after it. So everything modified
+// since (the trash included: somebody may have thrown it away) is held against
+// the planned values. A match is by title and text, without tags: the site may
+// have taken HTML out, made the slug unique, or scheduled what was to be
+// published. It is never exact.
+func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, items []connectors.FindItem) ([]connectors.FindResult, error) {
+	results := make([]connectors.FindResult, len(items))
+	oldest := c.deps.Now()
+	for i, item := range items {
+		results[i].Key = item.Key
+		// A request may have been on its way for as long as it may take, and the
+		// site's lookups trail its writes.
+		results[i].Settled = c.deps.Now().Sub(item.After) >= limits.RequestTimeout+limits.LookupLag
+		if item.After.Before(oldest) {
+			oldest = item.After
+		}
+	}
+	match := func(r connectors.Record) {
+		for i, item := range items {
+			if couldBe(schema, item.Values, r) {
+				results[i].Candidates = append(results[i].Candidates, r)
+			}
+		}
+	}
+	if len(items) == 0 {
+		return results, nil
+	}
+	if kindOf(schema) == kindTerms {
+		return results, c.findTerms(ctx, schema, items, results)
+	}
+	return results, c.each(ctx, schema, func(l *listing) {
+		l.query.Set("status", "any,trash")
+		mark := watermark{At: oldest.Add(-clockError)}
+		l.query.Set("modified_after", mark.bound(""))
+	}, match)
+}
+
+// each enumerates a selection.
+func (c *Connector) each(ctx context.Context, schema connectors.Schema, choose func(*listing), visit func(connectors.Record)) error {
+	p, err := c.read(ctx, connectors.ReadRequest{Schema: schema, Budget: 8 << 20}, false, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }() // it only ends its own reads
+	choose(p.l)
+	seen := map[string]bool{}
+	for {
+		page, err := p.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Records {
+			if !seen[r.RemoteID] {
+				seen[r.RemoteID] = true
+				visit(r)
+			}
+		}
+	}
+}
+
+// findTerms looks a term up by its name: there is at most one per parent.
+func (c *Connector) findTerms(ctx context.Context, schema connectors.Schema, items []connectors.FindItem, results []connectors.FindResult) error {
+	for i, item := range items {
+		name, _ := models.Text(item.Values["name"])
+		err := c.each(ctx, schema, func(l *listing) { l.query = url.Values{"search": {name}} }, func(r connectors.Record) {
+			if couldBe(schema, item.Values, r) {
+				results[i].Candidates = append(results[i].Candidates, r)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// couldBe errs towards yes: a candidate too many is a question to a person, one
+// too few is a second post.
+func couldBe(schema connectors.Schema, planned models.Fields, r connectors.Record) bool {
+	if kindOf(schema) == kindTerms {
+		same := strings.EqualFold(bare(planned, "name"), bareText(models.CellOf(r.Fields, "name")))
+		parent, named := planned["parent"]
+		return same && (!named || sameValue(models.Column{Compare: models.CompareExact}, parent, models.CellOf(r.Fields, "parent")))
+	}
+	compared := false
+	for _, id := range []string{"title", "content", "excerpt"} {
+		want := bare(planned, id)
+		if want == "" {
+			continue
+		}
+		compared = true
+		if want != bareText(models.CellOf(r.Fields, id)) {
+			return false
+		}
+	}
+	return compared
+}
+
+func bare(values models.Fields, id string) string { return bareText(values[id]) }
+
+var tags = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
+
+// bareText is a text's words: no tags, no comments, no entities, no spaces.
+func bareText(value []byte) string {
+	text, _ := models.Text(value)
+	return strings.Join(strings.Fields(html.UnescapeString(strings.ReplaceAll(tags.ReplaceAllString(text, " "), "\x00", ""))), " ")
+}

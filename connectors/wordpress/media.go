@@ -1,0 +1,43 @@
+package wordpress
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/scratch-platform/scratch/connectors"
+)
+
+// UploadMedia stores a file in the site's media library and gives its id. Its
+// name may hold any characters. When it fails there is no id, so nothing can
+// refer to a file that is not there; with KindAmbiguous the file may be there,
+// and unused.
+func (c *Connector) UploadMedia(ctx context.Context, name, contentType string, data []byte) (id string, err error) {
+	schema := connectors.Schema{RemoteID: "media", Columns: mediaColumns()}
+	if contentType == "" {
+		contentType = mime.TypeByExtension(path.Ext(name))
+	}
+	answer, err := c.do(ctx, route("media"), connectors.HTTPRequest{
+		Method: http.MethodPost, Raw: data, ContentType: contentType, Tried: "upload " + name, Table: "media",
+		Query:  url.Values{"_fields": {"id"}},
+		Header: http.Header{"Content-Disposition": {disposition(name)}},
+	})
+	if err != nil {
+		return "", err
+	}
+	r, err := planRows(schema, true).one(answer.Body)
+	if err != nil {
+		return "", &connectors.Error{Kind: connectors.KindAmbiguous, Service: Service, Tried: "upload " + name, Table: "media", Code: "answer_unexpected", Cause: err}
+	}
+	return r.record.RemoteID, nil
+}
+
+// disposition names the file by its last path element, beyond ASCII by
+// RFC 2231, as core's parser and every web server take it.
+func disposition(name string) string {
+	name = path.Base(strings.ReplaceAll(name, "\\", "/"))
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+}

@@ -1,0 +1,406 @@
+package wordpress
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/models"
+)
+
+// convert turns one value of the wire into the canonical value of its column.
+type convert func(dst []byte, raw jsontext.Value) ([]byte, error)
+
+// rowPlan reads rows of one table from the wire straight into the canonical
+// record object, without a map in between: a page is parsed once, into one
+// buffer.
+type rowPlan struct {
+	fields []planField         // sorted by column id, as canonical objects are
+	index  map[string]planStep // quoted wire name → what to do with its value
+	meta   map[string]int      // quoted meta key → field
+	marker int                 // field of modified_gmt, or -1
+	wire   string              // the _fields parameter
+}
+
+type planField struct {
+	column string
+	prefix []byte // "column":
+	conv   convert
+}
+
+// planStep: a plain value, the raw member of a rich text, or the meta object.
+type planStep struct {
+	field int
+	raw   bool
+	meta  bool
+	id    bool
+	state bool
+}
+
+// planRows prepares for a schema. ids alone asks for nothing but ids.
+func planRows(schema connectors.Schema, idsAlone bool) *rowPlan {
+	p := &rowPlan{index: map[string]planStep{`"id"`: {id: true}}, meta: map[string]int{}, marker: -1}
+	wire := []string{"id"}
+	columns := slices.Clone(schema.Columns)
+	slices.SortFunc(columns, func(a, b models.Column) int { return cmp.Compare(a.ID, b.ID) })
+	posts := kindOf(schema) == kindPosts
+	for _, c := range columns {
+		if idsAlone || c.Local || c.Removed {
+			continue
+		}
+		n := len(p.fields)
+		p.fields = append(p.fields, planField{column: c.ID, prefix: append(strconv.AppendQuote(nil, c.ID), ':'), conv: converter(c)})
+		switch {
+		case isMeta(c.ID):
+			p.meta[strconv.Quote(strings.TrimPrefix(c.ID, metaPrefix))] = n
+			p.index[`"meta"`] = planStep{meta: true}
+			if !slices.Contains(wire, "meta") {
+				wire = append(wire, "meta")
+			}
+		case posts && rich(c.ID):
+			p.index[strconv.Quote(c.ID)] = planStep{field: n, raw: true}
+			wire = append(wire, c.ID+".raw")
+		default:
+			p.index[strconv.Quote(c.ID)] = planStep{field: n}
+			wire = append(wire, c.ID)
+		}
+		if c.ID == "modified_gmt" {
+			p.marker = n
+		}
+	}
+	if _, ok := p.index[`"status"`]; !ok && posts {
+		p.index[`"status"`] = planStep{state: true}
+		if idsAlone {
+			wire = append(wire, "status")
+		}
+	}
+	p.wire = strings.Join(wire, ",")
+	return p
+}
+
+// rich names the fields that come as {"raw":…,"rendered":…}. Only raw is ever
+// taken: rendered text has filters applied and must not be written back.
+func rich(id string) bool {
+	switch id {
+	case "title", "content", "excerpt", "caption", "description":
+		return true
+	}
+	return false
+}
+
+var errForm = errors.New("a value has another form than WordPress documents")
+
+func converter(c models.Column) convert {
+	switch c.Kind {
+	case models.ColumnReference:
+		return reference
+	case models.ColumnReferences:
+		return references
+	case models.ColumnInteger, models.ColumnNumber:
+		return number
+	case models.ColumnDateTime:
+		return instant
+	case models.ColumnJSON, models.ColumnBoolean:
+		return anything
+	default:
+		return text
+	}
+}
+
+func anything(dst []byte, raw jsontext.Value) ([]byte, error) {
+	return models.AppendCanonical(dst, raw)
+}
+
+func text(dst []byte, raw jsontext.Value) ([]byte, error) {
+	switch raw.Kind() {
+	case '"', 'n':
+		return models.AppendCanonical(dst, raw)
+	case 'f': // PHP's false for "none"
+		return append(dst, `""`...), nil
+	case '0': // a number where a plugin forgot to make it a text
+		return append(append(append(dst, '"'), raw...), '"'), nil
+	}
+	return dst, errForm
+}
+
+// number keeps digits as text, so that none is lost.
+func number(dst []byte, raw jsontext.Value) ([]byte, error) {
+	switch raw.Kind() {
+	case '0':
+		return append(append(append(dst, '"'), raw...), '"'), nil
+	case '"', 'n':
+		return models.AppendCanonical(dst, raw)
+	}
+	return dst, errForm
+}
+
+// reference reads an id; 0 is none.
+func reference(dst []byte, raw jsontext.Value) ([]byte, error) {
+	switch {
+	case raw.Kind() == 'n' || raw.Kind() == 'f' || string(raw) == "0":
+		return append(dst, "null"...), nil
+	case raw.Kind() == '0':
+		return append(append(append(dst, '"'), raw...), '"'), nil
+	}
+	return dst, errForm
+}
+
+// references reads a list of ids. Their order means nothing to WordPress and
+// may change, so it is made the same each time.
+func references(dst []byte, raw jsontext.Value) ([]byte, error) {
+	if raw.Kind() != '[' {
+		if raw.Kind() == 'n' || raw.Kind() == 'f' {
+			return append(dst, "[]"...), nil
+		}
+		return dst, errForm
+	}
+	var ids [16]int64
+	list := ids[:0]
+	for item := range bytes.SplitSeq(raw[1:len(raw)-1], []byte{','}) {
+		item = bytes.TrimSpace(item)
+		if len(item) == 0 {
+			continue
+		}
+		n, err := strconv.ParseInt(string(item), 10, 64)
+		if err != nil {
+			return dst, errForm
+		}
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	dst = append(dst, '[')
+	for i, n := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(strconv.AppendInt(append(dst, '"'), n, 10), '"')
+	}
+	return append(dst, ']'), nil
+}
+
+// instant reads a …_gmt date, which is UTC without saying so. A zero date is
+// none.
+func instant(dst []byte, raw jsontext.Value) ([]byte, error) {
+	if raw.Kind() != '"' || len(raw) < 21 || bytes.HasPrefix(raw, []byte(`"0000`)) {
+		return append(dst, "null"...), nil
+	}
+	body := raw[1 : len(raw)-1]
+	dst = append(append(dst, '"'), body...)
+	if last := body[len(body)-1]; last >= '0' && last <= '9' && len(body) == len("2006-01-02T15:04:05") {
+		dst = append(dst, 'Z')
+	}
+	return append(dst, '"'), nil
+}
+
+// row is what a wire row gave besides the record.
+type row struct {
+	record connectors.Record
+	id     int64
+	status string
+}
+
+// reader parses rows of one answer.
+type reader struct {
+	plan    *rowPlan
+	dec     *jsontext.Decoder
+	scratch []byte
+	spans   [][2]int
+	out     []byte
+}
+
+func (p *rowPlan) reader(body []byte) *reader {
+	return &reader{
+		plan: p, spans: make([][2]int, len(p.fields)), out: make([]byte, 0, len(body)),
+		dec: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+	}
+}
+
+// rows parses a list. Records share one buffer.
+func (p *rowPlan) rows(body []byte) ([]row, error) {
+	r := p.reader(body)
+	if err := r.expect('['); err != nil {
+		return nil, err
+	}
+	list := make([]row, 0, pageSize)
+	for r.dec.PeekKind() != ']' {
+		one, err := r.row()
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", len(list), err)
+		}
+		list = append(list, one)
+	}
+	if err := r.expect(']'); err != nil {
+		return nil, err
+	}
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errForm
+	}
+	return list, nil
+}
+
+// one parses a single row.
+func (p *rowPlan) one(body []byte) (row, error) { return p.reader(body).row() }
+
+func (r *reader) expect(kind jsontext.Kind) error {
+	token, err := r.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if token.Kind() != kind {
+		return errForm
+	}
+	return nil
+}
+
+func (r *reader) row() (row, error) {
+	var out row
+	r.scratch = r.scratch[:0]
+	clear(r.spans)
+	if err := r.expect('{'); err != nil {
+		return out, err
+	}
+	for r.dec.PeekKind() == '"' {
+		name, err := r.dec.ReadValue()
+		if err != nil {
+			return out, err
+		}
+		step, known := r.plan.index[string(name)]
+		switch {
+		case !known:
+			err = r.dec.SkipValue()
+		case step.id:
+			err = r.readID(&out)
+		case step.state:
+			err = r.readStatus(&out)
+		case step.meta:
+			err = r.readMeta()
+		case step.raw:
+			err = r.readRaw(step.field)
+		default:
+			err = r.readValue(step.field)
+		}
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", bytes.Trim(name, `"`), err)
+		}
+	}
+	if err := r.expect('}'); err != nil {
+		return out, err
+	}
+	if out.id <= 0 {
+		return out, fmt.Errorf("no id: %w", errForm)
+	}
+	r.assemble(&out)
+	return out, nil
+}
+
+func (r *reader) readID(out *row) error {
+	v, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	out.record.RemoteID = string(v)
+	out.id, err = strconv.ParseInt(out.record.RemoteID, 10, 64)
+	return err
+}
+
+func (r *reader) readStatus(out *row) error {
+	v, err := r.dec.ReadValue()
+	if err == nil {
+		out.status = string(bytes.Trim(v, `"`))
+	}
+	return err
+}
+
+func (r *reader) readValue(field int) error {
+	v, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	start := len(r.scratch)
+	if r.scratch, err = r.plan.fields[field].conv(r.scratch, v); err != nil {
+		return err
+	}
+	r.spans[field] = [2]int{start, len(r.scratch)}
+	return nil
+}
+
+// readRaw takes the raw member of a rich text. Where there is none (the
+// account may not edit the row) the cell stays absent: rendered text is no
+// stand-in.
+func (r *reader) readRaw(field int) error {
+	if r.dec.PeekKind() != '{' {
+		return r.dec.SkipValue()
+	}
+	return r.members(func(name string) error {
+		if name == `"raw"` {
+			return r.readValue(field)
+		}
+		return r.dec.SkipValue()
+	})
+}
+
+// readMeta reads the registered keys; PHP writes [] where there is none.
+func (r *reader) readMeta() error {
+	if r.dec.PeekKind() != '{' {
+		return r.dec.SkipValue()
+	}
+	return r.members(func(name string) error {
+		if field, ok := r.plan.meta[name]; ok {
+			return r.readValue(field)
+		}
+		return r.dec.SkipValue()
+	})
+}
+
+func (r *reader) members(visit func(name string) error) error {
+	if err := r.expect('{'); err != nil {
+		return err
+	}
+	for r.dec.PeekKind() == '"' {
+		name, err := r.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := visit(string(name)); err != nil {
+			return err
+		}
+	}
+	return r.expect('}')
+}
+
+// assemble writes the canonical object: keys sorted, values canonical.
+func (r *reader) assemble(out *row) {
+	start := len(r.out)
+	r.out = append(r.out, '{')
+	for i, f := range r.plan.fields {
+		span := r.spans[i]
+		if span[1] == 0 {
+			continue
+		}
+		if len(r.out) > start+1 {
+			r.out = append(r.out, ',')
+		}
+		r.out = append(r.out, f.prefix...)
+		r.out = append(r.out, r.scratch[span[0]:span[1]]...)
+	}
+	r.out = append(r.out, '}')
+	out.record.Fields = r.out[start:len(r.out):len(r.out)]
+	if r.plan.marker >= 0 && r.spans[r.plan.marker][1] > 0 {
+		span := r.spans[r.plan.marker]
+		out.record.Marker = string(bytes.Trim(r.scratch[span[0]:span[1]], `"`))
+	}
+	if out.status == "" {
+		if i, ok := r.plan.index[`"status"`]; ok && !i.state && r.spans[i.field][1] > 0 {
+			span := r.spans[i.field]
+			out.status = string(bytes.Trim(r.scratch[span[0]:span[1]], `"`))
+		}
+	}
+}
