@@ -90,6 +90,7 @@ type Item struct {
 	Steps          []StepOutcome
 	Problem        *Problem
 	Theirs         Fields // conflict: what the service held
+	Note           string // what was done otherwise than asked
 	Lease          string // who may send it
 	LeaseUntil     *time.Time
 	SentAt         *time.Time

@@ -48,3 +48,15 @@ func (o *Org) ListAudit(ctx context.Context, page Page) ([]models.AuditEvent, st
 	}
 	return list, next, nil
 }
+
+// audit writes who did what inside a transaction.
+func (tx *Tx) audit(actor models.Actor, action, subject string, detail any) error {
+	text, err := encodeJSON(detail)
+	if err != nil {
+		return err
+	}
+	return tx.db.Create(&auditRow{
+		ID: models.NewID(models.PrefixEvent), OrganizationID: tx.org, UserID: actor.UserID, Action: action, Subject: subject,
+		Detail: asJSON(json.RawMessage(text)), At: tx.now,
+	}).Error
+}

@@ -160,6 +160,13 @@ func (o *Org) SetJobState(ctx context.Context, id string, change JobChange) (cha
 }
 
 func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
+	if change.Outcome != nil && change.Outcome.State.Final() {
+		// A worker thought dead writes no more. Runs come before jobs in the
+		// order of locks.
+		if err := tx.endRun(id, change.Outcome.TableID, change.Outcome.State); err != nil {
+			return false, err
+		}
+	}
 	row, err := tx.lockJob(id)
 	if err != nil {
 		return false, err
@@ -253,7 +260,7 @@ func sameJobState(a, b *jobRow) bool {
 // lockJob reads a job and locks it; it comes late in the order of locks.
 func (tx *Tx) lockJob(id string) (jobRow, error) {
 	var row jobRow
-	err := tx.rows(&row).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", id).Take(&row).Error
+	err := tx.rows(&row).Clauses(forUpdate).Where("id = ?", id).Take(&row).Error
 	return row, tx.s.one(tx.ctx, "job", id, err)
 }
 

@@ -36,7 +36,7 @@ func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Durati
 			return nil
 		}
 		var row leaseRow
-		if err := tx.db.Clauses(clause.Locking{Strength: "UPDATE"}).Where("name = ?", name).Take(&row).Error; err != nil {
+		if err := tx.db.Clauses(forUpdate).Where("name = ?", name).Take(&row).Error; err != nil {
 			return err
 		}
 		held := row.Until.After(tx.now)

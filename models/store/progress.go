@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -136,6 +138,34 @@ func (tx *Tx) sumProgress(jobID, step string) (models.Progress, error) {
 		sum.Skipped += p.Skipped
 	}
 	return sum, nil
+}
+
+// addProgress adds to the counters of the tables of a plan's job.
+func (tx *Tx) addProgress(plan *planRow, more map[string]models.Progress) error {
+	if plan.JobID == "" {
+		return nil
+	}
+	for _, tableID := range slices.Sorted(maps.Keys(more)) {
+		var row jobTableRow
+		err := tx.rows(&row).Clauses(forUpdate).Where("job_id = ? AND table_id = ?", plan.JobID, tableID).Take(&row).Error
+		if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+			return err
+		}
+		p, add := row.Progress.V, more[tableID]
+		p.Done += add.Done
+		p.Created += add.Created
+		p.Updated += add.Updated
+		p.Deleted += add.Deleted
+		p.Failed += add.Failed
+		p.Conflicts += add.Conflicts
+		p.Unknown += add.Unknown
+		p.Skipped += add.Skipped
+		p.Step = "publishing"
+		if err := tx.progress(plan.JobID, tableID, p, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saveOutcome writes where one table of a job stands, and brings the job's sum

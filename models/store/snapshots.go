@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm/clause"
-
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -114,6 +112,6 @@ func (o *Org) DeleteSnapshot(ctx context.Context, id string) error {
 // a plan of it, until the transaction ends.
 func (tx *Tx) lockSnapshot(id string) (snapshotRow, error) {
 	var row snapshotRow
-	err := tx.rows(&row).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error
+	err := tx.rows(&row).Clauses(forUpdate).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error
 	return row, tx.s.one(tx.ctx, "snapshot", id, err)
 }

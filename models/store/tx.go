@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -163,3 +164,7 @@ func (tx *Tx) emit(topic, kind, origin string, data any) error {
 func (tx *Tx) isUnique(err error) bool { return tx.s.isUnique(err) }
 
 func (s *Store) isUnique(err error) bool { return err != nil && s.dialect.classify(err) == faultUnique }
+
+// forUpdate locks the rows a query reads until the transaction ends; SQLite has
+// one writer at a time anyway.
+var forUpdate = clause.Locking{Strength: "UPDATE"}

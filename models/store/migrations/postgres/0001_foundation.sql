@@ -216,6 +216,7 @@ CREATE TABLE plans (
 );
 CREATE INDEX plans_snapshot ON plans (snapshot_id, id);
 
+-- cells, edit_bases and theirs are canonical JSON kept byte by byte.
 CREATE TABLE items (
 	id text PRIMARY KEY,
 	organization_id text NOT NULL REFERENCES organizations (id),
@@ -227,8 +228,8 @@ CREATE TABLE items (
 	op text NOT NULL,
 	state text NOT NULL,
 	remote_id text NOT NULL,
-	cells jsonb,
-	edit_bases jsonb,
+	cells text,
+	edit_bases text,
 	marker text NOT NULL,
 	label text NOT NULL,
 	override boolean NOT NULL,
@@ -236,7 +237,7 @@ CREATE TABLE items (
 	step text NOT NULL,
 	steps jsonb,
 	problem jsonb,
-	theirs jsonb,
+	theirs text,
 	note text NOT NULL,
 	lease text NOT NULL,
 	lease_until timestamptz,

@@ -216,6 +216,7 @@ CREATE TABLE plans (
 );
 CREATE INDEX plans_snapshot ON plans (snapshot_id, id);
 
+-- cells, edit_bases and theirs are canonical JSON kept byte by byte.
 CREATE TABLE items (
 	id text PRIMARY KEY,
 	organization_id text NOT NULL REFERENCES organizations (id),

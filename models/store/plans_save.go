@@ -1,0 +1,70 @@
+package store
+
+import "time"
+
+// saveItems writes what changes of items while they are sent and settled, in
+// one statement on PostgreSQL and in a prepared one per item on SQLite: each
+// the fast way there.
+func (tx *Tx) saveItems(rows []itemRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if tx.s.dialect.name() != "postgres" {
+		return tx.saveItemsOneByOne(rows)
+	}
+	n := len(rows)
+	ids, states, remotes, markers, steps, notes, leases := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	allSteps, problems, theirs := make([]any, n), make([]any, n), make([]any, n)
+	until, sent, settled, readBack := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n), make([]bool, n)
+	for i := range rows {
+		r := &rows[i]
+		ids[i], states[i], remotes[i], markers[i], steps[i], notes[i], leases[i] = r.ID, string(r.State), r.RemoteID, r.Marker, r.Step, r.Note, r.Lease
+		until[i], sent[i], settled[i], readBack[i] = r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack
+		var err error
+		if allSteps[i], problems[i], theirs[i], err = r.texts(); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec(`UPDATE items i SET state = u.state, remote_id = u.remote, marker = u.marker, step = u.step, note = u.note, lease = u.lease,
+		steps = u.steps::jsonb, problem = u.problem::jsonb, theirs = u.theirs, lease_until = u.until, sent_at = u.sent, settled_at = u.settled,
+		read_back = u.read_back
+		FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[],
+			?::timestamptz[], ?::timestamptz[], ?::timestamptz[], ?::boolean[])
+			u(id, state, remote, marker, step, note, lease, steps, problem, theirs, until, sent, settled, read_back)
+		WHERE i.id = u.id AND i.organization_id = ?`,
+		ids, states, remotes, markers, steps, notes, leases, allSteps, problems, theirs, until, sent, settled, readBack, tx.org)
+	return err
+}
+
+// texts gives the JSON columns of an item as text or nil.
+func (r *itemRow) texts() (steps, problem, theirs any, err error) {
+	if steps, err = r.Steps.Value(); err != nil {
+		return nil, nil, nil, err
+	}
+	if problem, err = r.Problem.Value(); err != nil {
+		return nil, nil, nil, err
+	}
+	theirs, err = r.Theirs.Value()
+	return steps, problem, theirs, err
+}
+
+func (tx *Tx) saveItemsOneByOne(rows []itemRow) error {
+	statement, err := tx.sql.PrepareContext(tx.ctx, `UPDATE items SET state = ?, remote_id = ?, marker = ?, step = ?, note = ?, lease = ?, steps = ?,
+		problem = ?, theirs = ?, lease_until = ?, sent_at = ?, settled_at = ?, read_back = ? WHERE id = ? AND organization_id = ?`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = statement.Close() }()
+	for i := range rows {
+		r := &rows[i]
+		steps, problem, theirs, err := r.texts()
+		if err != nil {
+			return err
+		}
+		if _, err := statement.ExecContext(tx.ctx, string(r.State), r.RemoteID, r.Marker, r.Step, r.Note, r.Lease, steps, problem, theirs,
+			r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack, r.ID, tx.org); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,504 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// change edits the records a condition names.
+func change(t *testing.T, org *Org, tableID, condition string, alter func(r *models.Record)) {
+	t.Helper()
+	require.NoError(t, org.tx(t.Context(), func(tx *Tx) error {
+		c, err := tx.changeRecords(tableID)
+		if err != nil {
+			return err
+		}
+		found, err := c.find(condition)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			before := found[i]
+			alter(&found[i])
+			c.countEdited(&before, &found[i])
+		}
+		if err := c.saveEdits(found); err != nil {
+			return err
+		}
+		return c.finish()
+	}))
+}
+
+// create adds a new record.
+func create(t *testing.T, org *Org, tableID string, fields models.Fields) (id int64) {
+	t.Helper()
+	require.NoError(t, org.tx(t.Context(), func(tx *Tx) error {
+		c, err := tx.changeRecords(tableID)
+		if err != nil {
+			return err
+		}
+		if id, err = c.newIDs(1); err != nil {
+			return err
+		}
+		r := models.Record{ID: id, Base: json.RawMessage(`{}`), Edits: fields, State: models.RecordNew}
+		c.countEdited(nil, &r)
+		if err := c.insert([]models.Record{r}); err != nil {
+			return err
+		}
+		return c.finish()
+	}))
+	return id
+}
+
+// edited is a table with an update (a), a delete (b), a create, and an
+// untouched record (c).
+func edited(t *testing.T, s *Store) (*Org, models.Actor, models.Table) {
+	t.Helper()
+	org, actor, table := posts(t, s)
+	download(t, org, table, job(t, org, 1), remote("a", "title", `"A"`, "views", `"1"`), remote("b", "title", `"B"`), remote("c", "title", `"C"`))
+	edit(t, org, table.ID, "a", "title", `"A2"`)
+	edit(t, org, table.ID, "c", "note", `"never published"`)
+	change(t, org, table.ID, "remote_id = 'b'", func(r *models.Record) { r.State = models.RecordDeleted })
+	create(t, org, table.ID, models.Fields{"title": []byte(`"New"`)})
+	return org, actor, table
+}
+
+func build(t *testing.T, org *Org, actor models.Actor, table models.Table, checks ...ItemCheck) models.Plan {
+	t.Helper()
+	plan, err := org.BuildPlan(t.Context(), table.SnapshotID, nil, actor, checks...)
+	require.NoError(t, err)
+	require.Equal(t, models.PlanReady, plan.State)
+	return plan
+}
+
+func itemsByOp(t *testing.T, org *Org, planID string) map[models.Operation]models.Item {
+	t.Helper()
+	items, _, err := org.ListItems(t.Context(), planID, ItemFilter{}, Page{Limit: 500})
+	require.NoError(t, err)
+	by := map[models.Operation]models.Item{}
+	for _, item := range items {
+		by[item.Op] = item
+	}
+	return by
+}
+
+// start applies a plan.
+func start(t *testing.T, org *Org, actor models.Actor, plan models.Plan, overrides ...string) models.Job {
+	t.Helper()
+	j := models.Job{ID: models.NewID(models.PrefixJob), Kind: models.JobPublish, WorkflowID: "publish:" + plan.ID}
+	require.NoError(t, org.StartApply(t.Context(), plan.ID, plan.Hash, overrides, j, actor))
+	stored, err := org.Job(t.Context(), j.ID)
+	require.NoError(t, err)
+	return stored
+}
+
+// send takes items through lease and intent.
+func send(t *testing.T, org *Org, holder string, ids ...string) {
+	t.Helper()
+	until := time.Now().Add(time.Minute)
+	leased, err := org.LeaseItems(t.Context(), ids, holder, until)
+	require.NoError(t, err)
+	require.Len(t, leased, len(ids))
+	require.NoError(t, org.MarkSending(t.Context(), ids, holder, "", time.Now()))
+}
+
+// checkCounts holds a plan's counters to a count of its items.
+func checkCounts(t *testing.T, org *Org, planID string) models.Plan {
+	t.Helper()
+	plan, err := org.Plan(t.Context(), planID)
+	require.NoError(t, err)
+	items, _, err := org.ListItems(t.Context(), planID, ItemFilter{}, Page{Limit: 500})
+	require.NoError(t, err)
+	want := models.PlanCounts{}
+	for i := range items {
+		countItem(&want, &items[i])
+	}
+	require.Equal(t, want, plan.Counts)
+	return plan
+}
+
+func TestPlanHoldsExactlyTheChanges(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		require.Equal(t, models.PlanCounts{Creates: 1, Updates: 1, Deletes: 1, Planned: 3}, plan.Counts)
+		by := itemsByOp(t, org, plan.ID)
+		require.Equal(t, models.Fields{"title": []byte(`"A2"`)}, by[models.OpUpdate].Values)
+		require.Equal(t, models.Fields{"title": []byte(`"A"`)}, by[models.OpUpdate].EditBases)
+		require.Equal(t, models.Fields{"title": []byte(`"B"`)}, by[models.OpDelete].EditBases)
+		require.Equal(t, "New", by[models.OpCreate].Label)
+
+		// The same changes give the same hash; the old plan gives way.
+		again := build(t, org, actor, table)
+		require.Equal(t, plan.Hash, again.Hash)
+		old := checkCounts(t, org, plan.ID)
+		require.Equal(t, models.PlanSuperseded, old.State)
+		require.EqualValues(t, 3, old.Counts.Skipped)
+		err := org.CheckPlan(t.Context(), plan.ID, plan.Hash)
+		require.True(t, models.HasCode(err, "plan.superseded"), "%v", err)
+		require.NoError(t, org.CheckPlan(t.Context(), again.ID, again.Hash))
+
+		_, err = org.BuildPlan(t.Context(), table.SnapshotID, []string{"tbl_other"}, actor)
+		require.True(t, models.HasCode(err, "table.not_found"), "%v", err)
+		page, next, err := org.ListItems(t.Context(), again.ID, ItemFilter{State: models.ItemPlanned}, Page{Limit: 2})
+		require.NoError(t, err)
+		require.Len(t, page, 2)
+		page, next, err = org.ListItems(t.Context(), again.ID, ItemFilter{State: models.ItemPlanned}, Page{Limit: 2, Cursor: next})
+		require.NoError(t, err)
+		require.Len(t, page, 1)
+		require.Empty(t, next)
+	})
+}
+
+// Promise 3: breaks when a plan can be applied that is not what was reviewed, or
+// when a colleague who types elsewhere invalidates it.
+func TestPlanGoesStaleByItsOwnItemsOnly(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		edit(t, org, table.ID, "c", "title", `"elsewhere"`)
+		download(t, org, table, job(t, org, 2), remote("a", "title", `"A"`, "views", `"99"`), remote("b", "title", `"B"`), remote("c", "title", `"C"`))
+		require.NoError(t, org.CheckPlan(t.Context(), plan.ID, plan.Hash), "neither typing elsewhere nor a download that changes no item")
+
+		err := org.CheckPlan(t.Context(), plan.ID, "another")
+		require.True(t, models.HasCode(err, "plan.stale"), "%v", err)
+		edit(t, org, table.ID, "a", "title", `"A3"`)
+		err = org.CheckPlan(t.Context(), plan.ID, plan.Hash)
+		require.True(t, models.HasCode(err, "plan.stale"), "%v", err)
+		p, _ := models.AsProblem(err)
+		require.Len(t, p.Fields, 1)
+		require.Equal(t, itemsByOp(t, org, plan.ID)[models.OpUpdate].ID, p.Fields[0].Field)
+		err = org.StartApply(t.Context(), plan.ID, plan.Hash, nil, models.Job{ID: models.NewID(models.PrefixJob), WorkflowID: "w"}, actor)
+		require.True(t, models.HasCode(err, "plan.stale"), "%v", err)
+		edit(t, org, table.ID, "a", "title", `"A2"`)
+		require.NoError(t, org.CheckPlan(t.Context(), plan.ID, plan.Hash), "put back as it was reviewed")
+
+		// What is to be deleted changed at the service: it was not reviewed so.
+		download(t, org, table, job(t, org, 3), remote("a", "title", `"A"`, "views", `"99"`), remote("b", "title", `"B9"`), remote("c", "title", `"C"`))
+		err = org.CheckPlan(t.Context(), plan.ID, plan.Hash)
+		require.True(t, models.HasCode(err, "plan.stale"), "%v", err)
+	})
+}
+
+func TestApplyAPlan(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		by := itemsByOp(t, org, plan.ID)
+		j := start(t, org, actor, plan, by[models.OpUpdate].ID)
+		require.EqualValues(t, 3, j.Progress.Total)
+		err := org.StartApply(ctx, plan.ID, plan.Hash, nil, j, actor)
+		require.True(t, models.HasCode(err, "plan.not_ready"), "%v", err)
+		groups, err := org.PlanGroups(ctx, plan.ID)
+		require.NoError(t, err)
+		require.Len(t, groups, 3)
+		update, err := org.Item(ctx, by[models.OpUpdate].ID)
+		require.NoError(t, err)
+		require.True(t, update.Override)
+
+		send(t, org, "w1", by[models.OpUpdate].ID, by[models.OpCreate].ID, by[models.OpDelete].ID)
+		checkCounts(t, org, plan.ID)
+		// The colleague types on while the request is under way.
+		edit(t, org, table.ID, "a", "title", `"A3"`)
+		stored := remote("a", "title", `"A2"`, "views", `"2"`)
+		made := remote("n", "title", `"New"`, "views", `"0"`)
+		require.NoError(t, org.SettleItems(ctx, []Settlement{
+			{ItemID: by[models.OpUpdate].ID, State: models.ItemApplied, Stored: &stored},
+			{ItemID: by[models.OpCreate].ID, State: models.ItemApplied, RemoteID: "n", Stored: &made, Note: "with another slug"},
+			{ItemID: by[models.OpDelete].ID, State: models.ItemApplied},
+		}))
+		records := allRecords(t, org, table.ID)
+		require.Len(t, records, 3)
+		require.NotContains(t, records, "b")
+		a, n := records["a"], records["n"]
+		require.Equal(t, `"A3"`, string(a.Edits["title"]))
+		require.Equal(t, `"A2"`, string(a.EditBases["title"]), "the edit begins from what the service now has")
+		require.Equal(t, models.RecordLive, n.State)
+		require.Empty(t, n.Edits)
+		require.JSONEq(t, string(made.Fields), string(n.Base))
+
+		after := checkCounts(t, org, plan.ID)
+		require.EqualValues(t, 3, after.Counts.Applied)
+		got, err := org.Item(ctx, by[models.OpCreate].ID)
+		require.NoError(t, err)
+		require.Equal(t, "n", got.RemoteID)
+		require.Equal(t, "with another slug", got.Note)
+		require.NoError(t, org.FinishPlan(ctx, plan.ID, models.PlanApplied))
+		outcomes, err := org.JobOutcomes(ctx, j.ID)
+		require.NoError(t, err)
+		require.Equal(t, models.Progress{Total: 3, Done: 3, Created: 1, Updated: 1, Deleted: 1, Step: "publishing"}, outcomes[0].Progress)
+
+		// Only the new edit is left; a download of the same writes nothing new.
+		next := build(t, org, actor, table)
+		require.Equal(t, models.PlanCounts{Updates: 1, Planned: 1}, next.Counts)
+	})
+}
+
+// Promise 5: breaks when an item can be sent without a valid lease, twice, or
+// outside a plan that is being applied.
+func TestLeasesGuardSending(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		item := itemsByOp(t, org, plan.ID)[models.OpCreate]
+		ids := []string{item.ID}
+		_, err := org.LeaseItems(ctx, ids, "w1", time.Now().Add(time.Minute))
+		require.NoError(t, err)
+		err = org.MarkSending(ctx, ids, "w1", "create", time.Now())
+		require.True(t, models.HasCode(err, "plan.not_applying"), "%v", err)
+		start(t, org, actor, plan)
+
+		got, err := org.LeaseItems(ctx, ids, "w2", time.Now().Add(time.Minute))
+		require.NoError(t, err)
+		require.Empty(t, got, "w1 holds it")
+		err = org.MarkSending(ctx, ids, "w2", "create", time.Now())
+		require.True(t, models.HasCode(err, "item.lease_lost"), "%v", err)
+		_, err = org.LeaseItems(ctx, ids, "w1", time.Now().Add(-time.Second))
+		require.NoError(t, err)
+		err = org.MarkSending(ctx, ids, "w1", "create", time.Now())
+		require.True(t, models.HasCode(err, "item.lease_lost"), "%v", err)
+		got, err = org.LeaseItems(ctx, ids, "w2", time.Now().Add(time.Minute))
+		require.NoError(t, err)
+		require.Len(t, got, 1, "w1's lease ran out")
+		// What a service reserved for the create is stored, and w2 keeps it.
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemPlanned, Marker: "reserved"}}))
+		first := time.Now()
+		require.NoError(t, org.MarkSending(ctx, ids, "w2", "create", first))
+		flying, err := org.InFlight(ctx, plan.ID)
+		require.NoError(t, err)
+		require.Len(t, flying, 1)
+		require.Equal(t, "reserved", flying[0].Marker)
+		require.Equal(t, "create", flying[0].Step)
+		require.NotNil(t, flying[0].LeaseUntil)
+		open, err := org.OpenCreates(ctx, table.ID)
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		toSend, err := org.ItemsToSend(ctx, plan.ID, table.ID, models.OpCreate, 10)
+		require.NoError(t, err)
+		require.Empty(t, toSend)
+
+		// Put back and sent again: the first intent still dates the create.
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemPlanned}}))
+		_, err = org.LeaseItems(ctx, ids, "w3", time.Now().Add(time.Minute))
+		require.NoError(t, err)
+		require.NoError(t, org.MarkSending(ctx, ids, "w3", "create", first.Add(time.Hour)))
+		again, err := org.Item(ctx, item.ID)
+		require.NoError(t, err)
+		require.WithinDuration(t, first, *again.SentAt, time.Millisecond)
+
+		// Unknown: it enters no other plan, whatever became of its own.
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemUnknown, Step: "create", StepState: models.ItemUnknown}}))
+		require.NoError(t, org.SkipPlanned(ctx, plan.ID, "stopped"))
+		require.NoError(t, org.FinishPlan(ctx, plan.ID, models.PlanStopped))
+		checkCounts(t, org, plan.ID)
+		next := build(t, org, actor, table)
+		require.Zero(t, next.Counts.Creates)
+		require.Equal(t, "plan.records_claimed", next.Problems[0].Code)
+
+		// A person says what became of it.
+		_, err = org.ResolveItem(ctx, item.ID, models.Resolution{Choice: "perhaps"}, actor)
+		require.True(t, models.HasCode(err, "item.bad_choice"), "%v", err)
+		_, err = org.ResolveItem(ctx, item.ID, models.Resolution{Choice: "happened"}, actor)
+		require.True(t, models.HasCode(err, "item.remote_id_needed"), "%v", err)
+		done, err := org.ResolveItem(ctx, item.ID, models.Resolution{Choice: "happened", RemoteID: "made"}, actor)
+		require.NoError(t, err)
+		require.Equal(t, models.ItemApplied, done.State)
+		require.Contains(t, allRecords(t, org, table.ID), "made")
+		_, err = org.ResolveItem(ctx, item.ID, models.Resolution{Choice: "did_not_happen"}, actor)
+		require.True(t, models.HasCode(err, "item.not_unknown"), "%v", err)
+		checkCounts(t, org, plan.ID)
+	})
+}
+
+// Promise 5: breaks when a record whose create was answered, but whose later
+// steps failed, would be created again; and when the object that a download
+// brought in meanwhile stays as a second record.
+func TestACreateIsAdoptedWhateverBecomesOfIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		item := itemsByOp(t, org, plan.ID)[models.OpCreate]
+		start(t, org, actor, plan)
+		send(t, org, "w1", item.ID)
+		// A download sees the new object before its answer is stored, and a
+		// colleague edits what it brought.
+		download(t, org, table, job(t, org, 2), remote("a", "title", `"A"`), remote("b", "title", `"B"`), remote("c", "title", `"C"`), remote("n", "title", `"New"`))
+		edit(t, org, table.ID, "n", "views", `"7"`)
+		require.Len(t, allRecords(t, org, table.ID), 5)
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{
+			ItemID: item.ID, State: models.ItemFailed, RemoteID: "n", Step: "publish", StepState: models.ItemFailed,
+			Problem: models.NewProblem(models.KindForbidden, "connector.permission", "may not publish", ""),
+		}}))
+		records := allRecords(t, org, table.ID)
+		require.Len(t, records, 4, "one object, one record")
+		n := records["n"]
+		require.Equal(t, item.RecordID, n.ID)
+		require.Equal(t, models.RecordLive, n.State)
+		require.Equal(t, `"7"`, string(n.Edits["views"]))
+		got, err := org.Item(ctx, item.ID)
+		require.NoError(t, err)
+		require.Equal(t, models.ItemFailed, got.State)
+		require.Equal(t, []string{"publish"}, []string{got.Steps[0].Step})
+
+		require.NoError(t, org.SkipPlanned(ctx, plan.ID, "stopped"))
+		require.NoError(t, org.FinishPlan(ctx, plan.ID, models.PlanStopped))
+		retry, err := org.RetryFailedPlan(ctx, plan.ID, actor)
+		require.NoError(t, err)
+		require.Equal(t, plan.ID, retry.RetryOf)
+		require.Equal(t, models.PlanCounts{Updates: 1, Planned: 1}, retry.Counts, "only what failed, and never as a create")
+	})
+}
+
+// Promises 4 and 6: breaks when a conflict is written over, hides the service's
+// value, or one item's outcome touches another's.
+func TestConflictsFailuresAndReadBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		edit(t, org, table.ID, "c", "title", `"C2"`)
+		plan := build(t, org, actor, table)
+		items, _, err := org.ListItems(ctx, plan.ID, ItemFilter{Op: models.OpUpdate}, Page{})
+		require.NoError(t, err)
+		require.Len(t, items, 2)
+		a, c := items[0], items[1]
+		start(t, org, actor, plan)
+		send(t, org, "w1", a.ID, c.ID)
+		theirs := remote("a", "title", `"Theirs"`)
+		require.NoError(t, org.SettleItems(ctx, []Settlement{
+			{ItemID: a.ID, State: models.ItemConflict, Stored: &theirs, Theirs: models.Fields{"title": []byte(`"Theirs"`)}, Problem: models.NewProblem(models.KindConflict, "publish.changed_elsewhere", "x", "")},
+			{ItemID: c.ID, State: models.ItemApplied, ReadBack: true},
+		}))
+		records := allRecords(t, org, table.ID)
+		ra, rc := records["a"], records["c"]
+		require.Equal(t, []models.CellConflict{{Column: "title", Mine: []byte(`"A2"`), Theirs: []byte(`"Theirs"`), Base: []byte(`"A"`)}}, models.ConflictsOf(table.Columns, &ra))
+		require.Equal(t, `"C2"`, string(rc.BaseCell("title")))
+		require.Equal(t, models.Fields{"note": []byte(`"never published"`)}, rc.Edits)
+		need, err := org.NeedReadBack(ctx, plan.ID, 10)
+		require.NoError(t, err)
+		require.Len(t, need, 1)
+		read := remote("c", "title", `"C2 (sic)"`)
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: c.ID, State: models.ItemApplied, Stored: &read}}))
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: c.ID, State: models.ItemApplied, Stored: &theirs}}), "told again: nothing")
+		records = allRecords(t, org, table.ID)
+		rc = records["c"]
+		require.Equal(t, `"C2 (sic)"`, string(rc.BaseCell("title")))
+		need, err = org.NeedReadBack(ctx, plan.ID, 10)
+		require.NoError(t, err)
+		require.Empty(t, need)
+
+		// A settled item keeps its outcome, but a late "applied" is believed.
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: a.ID, State: models.ItemFailed}}))
+		got, err := org.Item(ctx, a.ID)
+		require.NoError(t, err)
+		require.Equal(t, models.ItemConflict, got.State)
+		require.Equal(t, `"Theirs"`, string(got.Theirs["title"]))
+		after := checkCounts(t, org, plan.ID)
+		require.EqualValues(t, 1, after.Counts.Conflicts)
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: a.ID, State: models.ItemApplied}}))
+		after = checkCounts(t, org, plan.ID)
+		require.EqualValues(t, 2, after.Counts.Applied)
+		_, err = org.RetryFailedPlan(ctx, plan.ID, actor)
+		require.True(t, models.HasCode(err, "plan.applying"), "%v", err)
+		require.NoError(t, org.SkipPlanned(ctx, plan.ID, "cancelled"))
+		require.NoError(t, org.FinishPlan(ctx, plan.ID, models.PlanStopped))
+		_, err = org.RetryFailedPlan(ctx, plan.ID, actor)
+		require.True(t, models.HasCode(err, "plan.nothing_failed"), "%v", err)
+		checkCounts(t, org, plan.ID)
+	})
+}
+
+// Breaks when a record somebody wanted back is lost because its delete was
+// already on its way.
+func TestRestoredWhileItsDeleteWasSent(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		item := itemsByOp(t, org, plan.ID)[models.OpDelete]
+		start(t, org, actor, plan)
+		send(t, org, "w1", item.ID)
+		change(t, org, table.ID, "remote_id = 'b'", func(r *models.Record) { r.State = models.RecordLive })
+		require.NoError(t, org.SettleItems(t.Context(), []Settlement{{ItemID: item.ID, State: models.ItemApplied}}))
+		require.Equal(t, models.RecordRemoteDeleted, allRecords(t, org, table.ID)["b"].State)
+	})
+}
+
+func TestBlockedItemsAreNeverSent(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table, func(_ models.Table, item *models.Item) {
+			if item.Op == models.OpDelete {
+				item.Blocked, item.Problem = true, models.NewProblem(models.KindForbidden, "item.test", "may not", "")
+			}
+		})
+		require.EqualValues(t, 1, plan.Counts.Blocked)
+		require.Equal(t, "plan.items_blocked", plan.Problems[0].Code)
+		start(t, org, actor, plan)
+		after := checkCounts(t, org, plan.ID)
+		require.EqualValues(t, 1, after.Counts.Failed)
+		toSend, err := org.ItemsToSend(ctx, plan.ID, table.ID, models.OpDelete, 10)
+		require.NoError(t, err)
+		require.Empty(t, toSend)
+		known, err := org.KnownRemoteIDs(ctx, table.ID, []string{"a", "x"})
+		require.NoError(t, err)
+		require.Equal(t, []string{"a"}, known)
+	})
+}
+
+func TestEmptyPlan(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := posts(t, s)
+		plan := build(t, org, actor, table)
+		err := org.StartApply(t.Context(), plan.ID, plan.Hash, nil, models.Job{ID: models.NewID(models.PrefixJob), WorkflowID: "w"}, actor)
+		require.True(t, models.HasCode(err, "plan.empty"), "%v", err)
+	})
+}
+
+// Breaks when a large plan is cut at a batch's end, or building one takes long.
+func TestLargePlan(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := posts(t, s)
+		const n = 2*buildBatch + 500
+		records := make([]RemoteRecord, n)
+		for i := range records {
+			records[i] = remote(fmt.Sprint("r", i), "title", fmt.Sprintf("%q", fmt.Sprint("Title ", i)))
+		}
+		download(t, org, table, job(t, org, 1), records...)
+		change(t, org, table.ID, "1 = 1", func(r *models.Record) {
+			r.Edits, r.EditBases = models.Fields{"title": []byte(`"X"`)}, models.Fields{"title": r.BaseCell("title")}
+		})
+		began := time.Now()
+		plan := build(t, org, actor, table)
+		t.Logf("built %d items in %s", n, time.Since(began))
+		require.EqualValues(t, n, plan.Counts.Updates)
+		began = time.Now()
+		require.NoError(t, org.CheckPlan(t.Context(), plan.ID, plan.Hash))
+		t.Logf("checked in %s", time.Since(began))
+		start(t, org, actor, plan)
+		began = time.Now()
+		items, err := org.ItemsToSend(t.Context(), plan.ID, table.ID, models.OpUpdate, 1000)
+		require.NoError(t, err)
+		for from := 0; from < 1000; from += 50 {
+			ids, settled := []string{}, []Settlement{}
+			for _, item := range items[from : from+50] {
+				stored := remote(item.RemoteID, "title", `"X"`)
+				ids, settled = append(ids, item.ID), append(settled, Settlement{ItemID: item.ID, State: models.ItemApplied, Stored: &stored, Step: "update", StepState: models.ItemApplied})
+			}
+			send(t, org, "w", ids...)
+			require.NoError(t, org.SettleItems(t.Context(), settled))
+		}
+		t.Logf("sent and settled 1000 in batches of 50 in %s", time.Since(began))
+		after, err := org.Plan(t.Context(), plan.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, 1000, after.Counts.Applied)
+	})
+}
