@@ -9,7 +9,7 @@ const dist = new URL('../dist/app/', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', dist), 'utf8'))
 const packed = name => gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length
 
-// The entry, what it imports, and the home view with what that imports.
+// The entry, which holds the home view, and what it imports.
 const first = new Set()
 const css = new Set()
 const visit = key => {
@@ -18,9 +18,7 @@ const visit = key => {
   for (const sheet of manifest[key].css ?? []) css.add(sheet)
   for (const next of manifest[key].imports ?? []) visit(next)
 }
-for (const [key, chunk] of Object.entries(manifest)) {
-  if (chunk.isEntry || key.startsWith('src/features/home/')) visit(key)
-}
+for (const [key, chunk] of Object.entries(manifest)) if (chunk.isEntry) visit(key)
 
 const sizes = {
   js: [...first].reduce((sum, key) => sum + packed(manifest[key].file), 0),

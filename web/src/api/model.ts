@@ -21,6 +21,9 @@ export type Connection = Schemas['Connection']
 export type Connector = Schemas['Connector']
 export type RemoteTable = Schemas['RemoteTable']
 export type Upload = Schemas['Upload']
+export type Check = Schemas['Check']
+export type WriteResult = Schemas['WriteResult']
+export type UndoResult = Schemas['UndoResult']
 export type Problem = Schemas['Problem']
 export type Fields = { [column: string]: unknown }
 
@@ -32,7 +35,9 @@ export interface Page<T> {
 export interface RecordsPage extends Page<RecordBody> {
   total: number
   total_is_exact: boolean
-  view_version: string | number
+  view_version: string
+  stale?: boolean
+  preparing?: boolean
 }
 
 /** One operation of a write, with the value each cell replaces as the person saw it. */

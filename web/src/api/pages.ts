@@ -6,9 +6,9 @@ export async function everyPage<T>(address: string, signal: AbortSignal): Promis
   const items: T[] = []
   let cursor: string | undefined
   do {
-    const page: Page<T> = await request<Page<T>>('GET', address, { query: { cursor, limit: 200 }, signal })
-    items.push(...(page.items ?? []))
-    cursor = page.next_cursor || undefined
+    const page: Page<T> = await request<Page<T>>('GET', address, { query: { cursor }, signal })
+    items.push(...page.items)
+    cursor = page.next_cursor
   } while (cursor)
   return items
 }

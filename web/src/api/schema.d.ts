@@ -11,7 +11,7 @@ export interface components {
       fields?: FieldProblem[]
       retry_at?: string
     }
-    Snapshot: { id: string; name: string; table_count?: number; created_at: string; updated_at: string }
+    Snapshot: { id: string; name: string; created_at: string; updated_at: string }
     Option: { id: string; name: string }
     Column: {
       id: string
@@ -73,11 +73,10 @@ export interface components {
     }
     TableOutcome: {
       table_id: string
-      table_name?: string
       state: JobState
       progress: components['schemas']['Progress']
       problem?: components['schemas']['Problem']
-      warnings?: components['schemas']['Problem'][]
+      warnings: components['schemas']['Problem'][]
       started_at?: string
       ended_at?: string
     }
@@ -88,7 +87,6 @@ export interface components {
       kind: 'download' | 'publish' | 'index'
       state: JobState
       progress: components['schemas']['Progress']
-      tables?: components['schemas']['TableOutcome'][]
       problem?: components['schemas']['Problem']
       waiting_until?: string
       waiting_why?: string
@@ -126,7 +124,6 @@ export interface components {
     }
     Item: {
       id: string
-      plan_id: string
       table_id: string
       record_id: string
       remote_id?: string
@@ -147,27 +144,43 @@ export interface components {
       name: string
       state: 'ready' | 'needs_reconnect' | 'untested'
       account?: string
-      hint?: Record<string, unknown>
+      credential_hint?: Record<string, unknown>
       problem?: components['schemas']['Problem']
       created_at: string
       updated_at: string
     }
     Connector: {
       service: string
-      name: string
-      summary?: string
-      credential?: unknown
+      title: string
+      about: string
+      credential: unknown
+      oauth: boolean
       capabilities: Record<string, boolean>
-      limitations?: string[]
+      cannot: string[]
+    }
+    Check: {
+      ok: boolean
+      account?: string
+      steps: string[]
+      cannot: string[]
+      problem?: components['schemas']['Problem']
     }
     RemoteTable: {
       remote_id: string
       name: string
-      read_only?: boolean
-      read_only_why?: string
-      estimate?: number
+      group?: string
+      read_only: boolean
+      why?: string
+      rows?: number
     }
-    Upload: { id: string; name: string; content_type: string; size: number; created_at: string }
+    Upload: { id: string; name: string; size: number; sha256: string; created_at: string }
+    OperationState: { id: string; version: number; conflicts?: components['schemas']['CellConflict'][] }
+    WriteResult: { operation_id: string; results: components['schemas']['OperationState'][] }
+    UndoResult: {
+      operation_id?: string
+      changed: number
+      skipped: { table_id: string; record_id: string; column: string }[]
+    }
   }
 }
 

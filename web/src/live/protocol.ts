@@ -13,15 +13,18 @@ export interface LiveEvent {
 
 export type ServerMessage =
   | { readonly op: 'event'; readonly event: LiveEvent }
-  | { readonly op: 'subscribed'; readonly topic: string; readonly last: string | undefined }
-  | { readonly op: 'reset'; readonly topic: string }
+  | { readonly op: 'subscribed'; readonly topic: string; readonly id: string | undefined }
+  | { readonly op: 'reset'; readonly topic: string; readonly id: string | undefined }
   | { readonly op: 'error'; readonly topic: string | undefined; readonly detail: string }
 
 export type ClientMessage =
   | { readonly op: 'subscribe'; readonly topic: string; readonly after?: string }
   | { readonly op: 'unsubscribe'; readonly topic: string }
 
-/** undefined for what this version of the page does not know; it is passed over. */
+/**
+ * undefined for what this version of the page does not know; it is passed over.
+ * So is presence, which is not kept and has no id.
+ */
 export function readMessage(raw: unknown): ServerMessage | undefined {
   if (typeof raw !== 'string') return undefined
   let message: unknown
@@ -34,18 +37,16 @@ export function readMessage(raw: unknown): ServerMessage | undefined {
   const topic = text(message.topic)
   switch (message.op) {
     case 'event': {
-      const inner = isRecord(message.event) ? message.event : message
-      const id = text(inner.id)
-      const type = text(inner.type)
-      const of = text(inner.topic)
-      if (!id || !type || !of) return undefined
-      const data = isRecord(inner.data) ? inner.data : {}
-      return { op: 'event', event: { topic: of, id, type, origin: text(inner.origin), data } }
+      const id = text(message.id)
+      const type = text(message.type)
+      if (!topic || !id || !type) return undefined
+      const data = isRecord(message.data) ? message.data : {}
+      return { op: 'event', event: { topic, id, type, origin: text(message.origin), data } }
     }
     case 'subscribed':
-      return topic ? { op: 'subscribed', topic, last: text(message.last) } : undefined
+      return topic ? { op: 'subscribed', topic, id: text(message.id) } : undefined
     case 'reset':
-      return topic ? { op: 'reset', topic } : undefined
+      return topic ? { op: 'reset', topic, id: text(message.id) } : undefined
     case 'error':
       return { op: 'error', topic, detail: text(message.detail) ?? 'The live connection reported an error.' }
     default:

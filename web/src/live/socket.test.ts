@@ -46,11 +46,13 @@ class Server {
     this.asked.push(`${message.op} ${message.after ?? ''}`.trim())
     this.subscribed = message.op === 'subscribe'
     if (!this.subscribed) return
-    this.say({ op: 'subscribed', topic: message.topic })
-    if (message.after === undefined) return
-    const from = Number(message.after.split('-')[1])
-    if (from < this.retained) return this.say({ op: 'reset', topic: message.topic })
-    for (let n = from + 1; n <= this.log.length; n++) this.tell(n)
+    const newest = this.log.length > 0 ? `e-${this.log.length}` : undefined
+    if (message.after !== undefined) {
+      const from = Number(message.after.split('-')[1])
+      if (from < this.retained) this.say({ op: 'reset', topic: message.topic, id: newest })
+      else for (let n = from + 1; n <= this.log.length; n++) this.tell(n)
+    }
+    this.say({ op: 'subscribed', topic: message.topic, id: newest })
   }
 
   private say(message: object) {

@@ -159,14 +159,14 @@ export class Live {
         // What happened between the page's read and this subscription is in no
         // event, so what was read is read again.
         const fresh = topic.last === undefined
-        if (message.last) topic.last ??= message.last
+        topic.last ??= message.id
         if (fresh) for (const listener of [...topic.listeners]) listener.onReset()
         return
       }
       case 'reset': {
         const topic = this.topics.get(message.topic)
         if (!topic) return
-        topic.last = undefined
+        topic.last = message.id
         for (const listener of [...topic.listeners]) listener.onReset()
         return
       }

@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { path, request } from '../client'
-import type { Connection, Connector, RemoteTable, Upload } from '../model'
+import type { Check, Connection, Connector, RemoteTable, Upload } from '../model'
 import { everyPage } from '../pages'
 
 export const connectionKeys = {
@@ -61,7 +61,7 @@ export function useUpdateConnection(id: string) {
 export function useTestConnection() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => request<Connection>('POST', path`/connections/${id}/test`),
+    mutationFn: (id: string) => request<Check>('POST', path`/connections/${id}/test`),
     onSettled: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
   })
 }

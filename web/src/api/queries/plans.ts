@@ -41,10 +41,10 @@ export function useCreatePlan(snapshotId: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (tables: string[] | undefined) =>
-      request<{ plan: Plan }>('POST', path`/snapshots/${snapshotId}/publish-plans`, {
+      request<Plan>('POST', path`/snapshots/${snapshotId}/publish-plans`, {
         body: tables ? { tables } : {},
       }),
-    onSuccess: ({ plan }) => client.setQueryData(planQuery(plan.id).queryKey, plan),
+    onSuccess: plan => client.setQueryData(planQuery(plan.id).queryKey, plan),
   })
 }
 
@@ -68,8 +68,23 @@ export function useApplyPlan(plan: Plan) {
 export function useRetryFailed(planId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: () =>
-      request<{ plan?: Plan; job?: Job }>('POST', path`/publish-plans/${planId}/retry-failed`),
+    mutationFn: () => request<Plan>('POST', path`/publish-plans/${planId}/retry-failed`),
     onSettled: () => client.invalidateQueries({ queryKey: planKeys.all }),
+  })
+}
+
+/** A person's word on an item whose outcome is not known. */
+export function useResolveItem(planId: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({
+      item,
+      ...resolution
+    }: {
+      item: string
+      choice: 'happened' | 'did_not_happen'
+      remote_id?: string
+    }) => request<Item>('POST', path`/publish-plans/${planId}/items/${item}/resolve`, { body: resolution }),
+    onSettled: () => client.invalidateQueries({ queryKey: planKeys.one(planId) }),
   })
 }

@@ -1,0 +1,26 @@
+import type { Job } from '@/api/model'
+import { Ago } from '@/ui/Ago'
+import { ProgressBar } from '@/ui/ProgressBar'
+import { JobChip } from '@/ui/StatusChip'
+import css from './jobs.module.css'
+import { barLook, howFar, jobTitle } from './words'
+
+/** A job in one line of a list. */
+export function JobLine({ job }: { job: Job }) {
+  const look = barLook(job.state)
+  return (
+    <span className={css.lineBody}>
+      <span className={css.lineHead}>
+        <span className={css.lineTitle}>{jobTitle(job)}</span>
+        <JobChip state={job.state} />
+        <span className={css.when}>
+          <Ago at={job.created_at} />
+        </span>
+      </span>
+      {look === 'running' && (
+        <ProgressBar label={jobTitle(job)} done={job.progress.done} total={job.progress.total} look={look} />
+      )}
+      <span className={css.when}>{howFar(job.progress, job.state)}</span>
+    </span>
+  )
+}

@@ -1,0 +1,53 @@
+import type { Job, JobState, Progress } from '@/api/model'
+import { isFinal } from '@/api/model'
+import { many } from '@/lib/format'
+
+const kinds: Record<Job['kind'], string> = { download: 'Download', publish: 'Publish', index: 'Sort index' }
+
+export function jobTitle(job: Pick<Job, 'kind'>): string {
+  return kinds[job.kind]
+}
+
+export function barLook(state: JobState): 'running' | 'done' | 'stopped' {
+  if (state === 'completed' || state === 'completed_with_failures') return 'done'
+  return isFinal(state) || state === 'paused' ? 'stopped' : 'running'
+}
+
+/** What came of it so far, in words; the counts that are zero say nothing. */
+export function outcome(p: Progress): string {
+  const parts: [number, string][] = [
+    [p.created, 'new'],
+    [p.updated, 'changed'],
+    [p.deleted, 'deleted'],
+    [p.unchanged, 'unchanged'],
+    [p.skipped, 'skipped'],
+    [p.conflicts, 'in conflict'],
+    [p.failed, 'failed'],
+    [p.unknown, 'unknown'],
+  ]
+  return parts
+    .filter(([n]) => n > 0)
+    .map(([n, word]) => `${n.toLocaleString('en')} ${word}`)
+    .join(', ')
+}
+
+/** How far it is. Before the first count it is starting, not at zero. */
+export function howFar(p: Progress, state: JobState): string {
+  const { done, total } = p
+  if (isFinal(state)) return many(done, 'record')
+  if (done === 0 && total <= 0) return state === 'running' ? 'starting…' : ''
+  if (total < 0) return many(done, 'record')
+  return `${done.toLocaleString('en')} of ${many(total, 'record')}`
+}
+
+/** The commands that make sense in a state. */
+export function commandsFor(job: Job): { cancel: boolean; pause: boolean; resume: boolean; retry: boolean } {
+  const { state } = job
+  const ended = isFinal(state)
+  return {
+    cancel: !ended && state !== 'cancelling',
+    pause: state === 'running' || state === 'queued' || state === 'waiting',
+    resume: state === 'paused',
+    retry: ended && state !== 'completed' && job.kind === 'download',
+  }
+}

@@ -1,0 +1,83 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useMemo, useRef } from 'react'
+import { tab } from '@/api/client'
+import { readRecords, writeRecords } from '@/api/queries/records'
+import { snapshotKeys } from '@/api/queries/snapshots'
+import type { LiveEvent } from '@/live/protocol'
+import { useTopic } from '@/live/react'
+import { Edits } from './Edits'
+import { RecordPages } from './RecordPages'
+import { type TableView, toQuery } from './view'
+
+/** A burst of events makes one reading, not one each. */
+const pause = 250
+
+const someoneElse =
+  'Someone changed this cell after you had opened it. Look at what it holds now, then save yours over it or drop it.'
+
+/** The records of a table under a view, kept up to date with what others do. */
+export function useRecords(
+  snapshotId: string,
+  tableId: string,
+  view: TableView,
+): { pages: RecordPages; edits: Edits } {
+  const client = useQueryClient()
+  const { sort, q, only } = view
+
+  // Edits outlive a change of the view: what is on its way stays on its way.
+  const current = useRef<RecordPages>(null)
+  const timer = useRef(0)
+  const refreshSoon = useRef(() => {
+    clearTimeout(timer.current)
+    timer.current = window.setTimeout(() => current.current?.refresh(), pause)
+  })
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const edits = useMemo(
+    () =>
+      new Edits(
+        async (operations, operation) => {
+          const { results } = await writeRecords(snapshotId, tableId, operations, operation)
+          return results.map(({ id, version, conflicts }) => ({
+            id,
+            version,
+            refused: (conflicts ?? []).map(({ column }) => ({ column, reason: someoneElse })),
+          }))
+        },
+        stored => {
+          // What was stored is shown without waiting for it to be read again.
+          current.current?.apply(stored)
+          // Where the record now belongs in the order, only a reading can tell.
+          refreshSoon.current()
+          void client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) })
+        },
+        () => crypto.randomUUID(),
+      ),
+    [snapshotId, tableId, client],
+  )
+  const pages = useMemo(() => {
+    const query = toQuery({ sort, q, only })
+    return new RecordPages(
+      (at, limit, signal) => readRecords(snapshotId, tableId, query, at, limit, signal),
+      edits,
+    )
+  }, [snapshotId, tableId, sort, q, only, edits])
+  useEffect(() => {
+    current.current = pages
+    pages.open()
+    return () => pages.close()
+  }, [pages])
+
+  useTopic(`snapshot:${snapshotId}`, {
+    onReset: () => refreshSoon.current(),
+    onEvent: event => {
+      if (concerns(event, tableId) && event.origin !== tab) refreshSoon.current()
+    },
+  })
+  return { pages, edits }
+}
+
+function concerns(event: LiveEvent, tableId: string): boolean {
+  if (!event.type.startsWith('records.') && event.type !== 'table.changed') return false
+  const table = event.data.table_id
+  return table === undefined || table === tableId
+}
