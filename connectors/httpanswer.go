@@ -40,10 +40,21 @@ func (a *HTTPAnswer) Date() time.Time {
 	return at
 }
 
+// readBody reads up to one byte more than limit. A length that was announced
+// sizes the buffer, which growing would copy several times over.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	var body bytes.Buffer
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, limit, 4<<20)) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	return body.Bytes(), err
+}
+
 // answer reads what came back and types it.
 func (c *HTTPClient) answer(ctx context.Context, req *HTTPRequest, f *flight, timeout time.Duration, resp *http.Response) (*HTTPAnswer, error) {
 	c.secret.learn(f.secrets)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.config.MaxBody+1))
+	body, err := readBody(resp, c.config.MaxBody)
 	yes := resp.StatusCode >= 200 && resp.StatusCode < 300 || resp.StatusCode == http.StatusNotModified
 	switch {
 	case yes && err != nil:

@@ -33,8 +33,10 @@ func Canonical(raw []byte) (json.RawMessage, error) {
 // callers that fill one buffer with a page.
 func AppendCanonical(dst, raw []byte) ([]byte, error) {
 	w := canonicalizer{in: raw, out: dst}
-	var stack [48]member // most records need no more, and no allocation
-	w.members = stack[:0]
+	if len(raw) > 0 && raw[0] == '{' { // a lone string, the usual cell, has no members to keep
+		var stack [48]member // most records need no more, and no second allocation
+		w.members = stack[:0]
+	}
 	return w.run()
 }
 

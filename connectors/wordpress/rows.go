@@ -122,6 +122,9 @@ func anything(dst []byte, raw jsontext.Value) ([]byte, error) {
 func text(dst []byte, raw jsontext.Value) ([]byte, error) {
 	switch raw.Kind() {
 	case '"', 'n':
+		if plain(raw) {
+			return append(dst, raw...), nil
+		}
 		return models.AppendCanonical(dst, raw)
 	case 'f': // PHP's false for "none"
 		return append(dst, `""`...), nil
@@ -129,6 +132,16 @@ func text(dst []byte, raw jsontext.Value) ([]byte, error) {
 		return append(append(append(dst, '"'), raw...), '"'), nil
 	}
 	return dst, errForm
+}
+
+// plain tells that a value is canonical as it stands, as most short texts are.
+func plain(raw []byte) bool {
+	for _, c := range raw {
+		if c == '\\' || c < 0x20 || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // number keeps digits as text, so that none is lost.
