@@ -52,8 +52,10 @@ func (w *writer) batch(ctx context.Context, calls []call) *connectors.Error {
 		return w.batchFailed(calls, err)
 	}
 	if got.Failed != "" {
-		return w.wholly(calls, connectors.Unknown, &connectors.Error{Kind: connectors.KindAmbiguous, Service: Service, Tried: "send a batch", Table: w.schema.RemoteID,
-			Code: "batch_failed", Reason: "the site says that the batch failed, without saying what it did"})
+		return w.wholly(calls, connectors.Unknown, &connectors.Error{
+			Kind: connectors.KindAmbiguous, Service: Service, Tried: "send a batch", Table: w.schema.RemoteID,
+			Code: "batch_failed", Reason: "the site says that the batch failed, without saying what it did",
+		})
 	}
 	var stop *connectors.Error
 	for i, call := range calls {

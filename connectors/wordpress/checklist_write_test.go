@@ -133,7 +133,7 @@ func TestCase16_Batches(t *testing.T) {
 		for _, r := range results {
 			byKey[r.Key] = r
 		}
-		require.Equal(t, 60, len(byKey))
+		require.Len(t, byKey, 60)
 		for key, r := range byKey {
 			if key == "k30" {
 				require.Equal(t, connectors.Failed, r.Outcome)
@@ -143,7 +143,7 @@ func TestCase16_Batches(t *testing.T) {
 			}
 			require.Equal(t, "title "+key[1:], b.post(applied(t, r).RemoteID).Title, "outcomes are mixed up")
 		}
-		require.Equal(t, 59, len(b.site.Posts("post")))
+		require.Len(t, b.site.Posts("post"), 59)
 	}
 	t.Run("60 are 25, 25 and 10", func(t *testing.T) {
 		b := newBench(t, fake.Options{})
@@ -207,7 +207,7 @@ func TestCase19_BlocksSurviveByteForByte(t *testing.T) {
 	b := newBench(t, fake.Options{}, fake.Demo())
 	schema := b.schema("posts")
 	got := b.readAll("posts")
-	require.Equal(t, 200, len(got.records))
+	require.Len(t, got.ids(), 200)
 	checked := 0
 	for id, r := range got.records {
 		before := b.post(id)

@@ -24,8 +24,8 @@ var statusOptions = options("publish", "Published", "future", "Scheduled", "draf
 
 func options(pairs ...string) []models.Option {
 	var out []models.Option
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, models.Option{ID: pairs[i], Name: pairs[i+1]})
+	for pair := range slices.Chunk(pairs, 2) {
+		out = append(out, models.Option{ID: pair[0], Name: pair[1]})
 	}
 	return out
 }

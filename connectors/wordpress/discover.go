@@ -36,8 +36,10 @@ func siteAddress(entered string) (string, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-		return "", &connectors.Error{Kind: connectors.KindInvalid, Service: Service, Tried: "read the site's address", Code: "address_invalid", Column: "site",
-			Reason: "the address is not of the form https://host/path", Hint: "Enter the site's address as a browser shows it, without user name or password."}
+		return "", &connectors.Error{
+			Kind: connectors.KindInvalid, Service: Service, Tried: "read the site's address", Code: "address_invalid", Column: "site",
+			Reason: "the address is not of the form https://host/path", Hint: "Enter the site's address as a browser shows it, without user name or password.",
+		}
 	}
 	u.Fragment = ""
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/wp-admin")
@@ -93,9 +95,11 @@ func (c *Connector) discover(ctx context.Context) (*site, error) {
 	if e, ok := connectors.AsError(first); ok && (e.Kind == connectors.KindUnavailable || e.Kind == connectors.KindRateLimited || e.Kind == connectors.KindTimeout) {
 		return nil, first
 	}
-	return nil, &connectors.Error{Kind: connectors.KindInvalid, Service: Service, Tried: "find the site's REST API", Code: "api_not_found", Cause: first,
+	return nil, &connectors.Error{
+		Kind: connectors.KindInvalid, Service: Service, Tried: "find the site's REST API", Code: "api_not_found", Cause: first,
 		Reason: "no WordPress REST API answers at " + entered,
-		Hint:   "Check the address. If it is right, the REST API is switched off or blocked: look at security plugins, and save Settings → Permalinks once."}
+		Hint:   "Check the address. If it is right, the REST API is switched off or blocked: look at security plugins, and save Settings → Permalinks once.",
+	}
 }
 
 // fatal errors end discovery: another address on the same host fails alike.
@@ -186,8 +190,10 @@ func finalBase(asked string, ended *url.URL) string {
 	return u.String()
 }
 
-var linkTag = regexp.MustCompile(`(?is)<link[^>]+rel=["']https://api\.w\.org/["'][^>]*>`)
-var hrefAttr = regexp.MustCompile(`(?is)href=["']([^"']+)["']`)
+var (
+	linkTag  = regexp.MustCompile(`(?is)<link[^>]+rel=["']https://api\.w\.org/["'][^>]*>`)
+	hrefAttr = regexp.MustCompile(`(?is)href=["']([^"']+)["']`)
+)
 
 // announced reads the API's address off a page of the site: the Link header,
 // or the tag in its head.

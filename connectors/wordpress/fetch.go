@@ -108,8 +108,10 @@ func (l *listing) parse(answer *connectors.HTTPAnswer) (chunk, error) {
 			return ch, junk
 		}
 		if rows, err = l.plan.rows(clean); err != nil {
-			return ch, &connectors.Error{Kind: connectors.KindInternal, Service: Service, Tried: "read the rows of " + l.schema.RemoteID, Table: l.schema.RemoteID, Code: "answer_unexpected",
-				Reason: models.Bound(err.Error(), connectors.MaxServiceWords), Hint: "A plugin may alter the site's answers. Please report this.", Cause: err}
+			return ch, &connectors.Error{
+				Kind: connectors.KindInternal, Service: Service, Tried: "read the rows of " + l.schema.RemoteID, Table: l.schema.RemoteID, Code: "answer_unexpected",
+				Reason: models.Bound(err.Error(), connectors.MaxServiceWords), Hint: "A plugin may alter the site's answers. Please report this.", Cause: err,
+			}
 		}
 		if w := answer.Warning(); w != nil {
 			ch.warnings = append(ch.warnings, *w)

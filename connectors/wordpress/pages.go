@@ -268,9 +268,11 @@ func (p *pages) vanished(ch chunk, n int) error {
 	if n == 0 || ch.total != 0 || p.at.Total <= 0 {
 		return nil
 	}
-	return &connectors.Error{Kind: connectors.KindUnavailable, Service: Service, Tried: "list " + p.l.schema.RemoteID, Table: p.l.schema.RemoteID, Code: "answer_empty",
+	return &connectors.Error{
+		Kind: connectors.KindUnavailable, Service: Service, Tried: "list " + p.l.schema.RemoteID, Table: p.l.schema.RemoteID, Code: "answer_empty",
 		Reason: fmt.Sprintf("the site had %d rows a moment ago and now says it has none", p.at.Total),
-		Hint:   "A cache or a plugin may be at fault; try again later."}
+		Hint:   "A cache or a plugin may be at fault; try again later.",
+	}
 }
 
 // moved tells that rows came or went in a table that is paged by number, where

@@ -130,8 +130,9 @@ func text(dst []byte, raw jsontext.Value) ([]byte, error) {
 		return append(dst, `""`...), nil
 	case '0': // a number where a plugin forgot to make it a text
 		return append(append(append(dst, '"'), raw...), '"'), nil
+	default:
+		return dst, errForm
 	}
-	return dst, errForm
 }
 
 // plain tells that a value is canonical as it stands, as most short texts are.
@@ -151,8 +152,9 @@ func number(dst []byte, raw jsontext.Value) ([]byte, error) {
 		return append(append(append(dst, '"'), raw...), '"'), nil
 	case '"', 'n':
 		return models.AppendCanonical(dst, raw)
+	default:
+		return dst, errForm
 	}
-	return dst, errForm
 }
 
 // reference reads an id; 0 is none.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -36,8 +37,10 @@ type remoteType struct {
 }
 
 // The types the site's editor keeps for itself: no content of a user's.
-var internalTypes = []string{"nav_menu_item", "wp_block", "wp_template", "wp_template_part", "wp_global_styles", "wp_navigation", "wp_font_family", "wp_font_face"}
-var internalTaxonomies = []string{"nav_menu", "wp_pattern_category", "link_category", "post_format"}
+var (
+	internalTypes      = []string{"nav_menu_item", "wp_block", "wp_template", "wp_template_part", "wp_global_styles", "wp_navigation", "wp_font_family", "wp_font_face"}
+	internalTaxonomies = []string{"nav_menu", "wp_pattern_category", "link_category", "post_format"}
+)
 
 // id is the table's remote id: the base alone under wp/v2, with its namespace
 // elsewhere.
@@ -116,7 +119,7 @@ func (c *Connector) listTypes(ctx context.Context, what, scope string) ([]remote
 // rank puts core's tables first, in the order people know them.
 func rank(t remoteType) string {
 	if i := slices.Index([]string{"post", "page", "category", "post_tag", "attachment"}, t.Slug); i >= 0 {
-		return string(rune('0' + i))
+		return strconv.Itoa(i)
 	}
 	return "9" + t.Name
 }
@@ -172,8 +175,10 @@ func (c *Connector) Describe(ctx context.Context, remoteID string, settings json
 	} else if i = slices.IndexFunc(all.taxes, func(t remoteType) bool { return t.id() == remoteID }); i >= 0 {
 		t = all.taxes[i]
 	} else {
-		return connectors.Schema{}, &connectors.Error{Kind: connectors.KindNotFound, Service: Service, Tried: "describe the table", Table: remoteID,
-			Reason: "the site no longer lists it", Hint: "A plugin that made it may be switched off, or this account may not see it."}
+		return connectors.Schema{}, &connectors.Error{
+			Kind: connectors.KindNotFound, Service: Service, Tried: "describe the table", Table: remoteID,
+			Reason: "the site no longer lists it", Hint: "A plugin that made it may be switched off, or this account may not see it.",
+		}
 	}
 	props, err := c.properties(ctx, t)
 	if err != nil {

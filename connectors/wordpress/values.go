@@ -71,8 +71,9 @@ func parameter(schema connectors.Schema, column models.Column, value json.RawMes
 		return json.RawMessage(text), nil
 	case models.ColumnDateTime:
 		return naiveUTC(schema, column, value)
+	default:
+		return value, nil
 	}
-	return value, nil
 }
 
 func cleared(schema connectors.Schema, column models.Column) (json.RawMessage, *connectors.Error) {
@@ -89,8 +90,9 @@ func cleared(schema connectors.Schema, column models.Column) (json.RawMessage, *
 		return json.RawMessage("[]"), nil
 	case models.ColumnBoolean:
 		return json.RawMessage("false"), nil
+	default:
+		return json.RawMessage(`""`), nil
 	}
-	return json.RawMessage(`""`), nil
 }
 
 func bareID(schema connectors.Schema, column models.Column, value json.RawMessage) (json.RawMessage, *connectors.Error) {

@@ -32,6 +32,7 @@ var limits = connectors.Limits{
 	LookupLag: 10 * time.Second,
 }
 
+//nolint:gosec // a form with a field named password, no password
 const credentialForm = `{
   "type": "object",
   "title": "WordPress site",

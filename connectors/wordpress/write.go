@@ -274,8 +274,10 @@ func (w *writer) applied(call call, body json.RawMessage) connectors.WriteResult
 }
 
 func (w *writer) itemError(call call, kind connectors.Kind, code, reason string) *connectors.Error {
-	return &connectors.Error{Kind: kind, Service: Service, Tried: string(call.op) + " a record", Table: w.schema.RemoteID, Record: call.item.RemoteID,
-		Code: code, Reason: models.Bound(reason, connectors.MaxServiceWords)}
+	return &connectors.Error{
+		Kind: kind, Service: Service, Tried: string(call.op) + " a record", Table: w.schema.RemoteID, Record: call.item.RemoteID,
+		Code: code, Reason: models.Bound(reason, connectors.MaxServiceWords),
+	}
 }
 
 // restPath is a call's path as a batch names it.
