@@ -228,12 +228,7 @@ func (s *socket) presence(r Request) {
 		s.refuse(r.Topic, "live.presence_too_large", "Presence takes at most 1 KB.", "Send ids only.")
 		return
 	}
-	data, err := json.Marshal(struct {
-		UserID string          `json:"user_id"`
-		Name   string          `json:"name"`
-		Tab    string          `json:"tab"`
-		At     json.RawMessage `json:"at,omitempty"`
-	}{s.actor.UserID, s.actor.Name, s.actor.Tab, r.Data})
+	data, err := json.Marshal(models.PresenceChanged{UserID: s.actor.UserID, Name: s.actor.Name, Tab: s.actor.Tab, At: r.Data})
 	if err != nil {
 		s.refuse(r.Topic, "live.not_json", "Presence data is JSON.", "")
 		return
@@ -241,7 +236,7 @@ func (s *socket) presence(r Request) {
 	sub.feed.mu.Lock()
 	defer sub.feed.mu.Unlock()
 	sub.feed.fanOut(message{op: opEvent, event: models.Event{
-		Topic: r.Topic, Type: "presence.changed", Origin: s.actor.Tab, Data: data, At: s.hub.now(),
+		Topic: r.Topic, Type: models.EventPresenceChanged, Origin: s.actor.Tab, Data: data, At: s.hub.now(),
 	}})
 }
 
