@@ -58,6 +58,11 @@ func (o *Org) CreateJob(ctx context.Context, job models.Job) (stored models.Job,
 }
 
 func (tx *Tx) createJob(job models.Job) (models.Job, bool, error) {
+	if job.SnapshotID != "" {
+		if _, err := tx.snapshot(job.SnapshotID); err != nil {
+			return models.Job{}, false, err
+		}
+	}
 	row := jobRow{
 		ID: job.ID, OrganizationID: tx.org, SnapshotID: job.SnapshotID, PlanID: job.PlanID, Kind: job.Kind, State: models.JobQueued,
 		WorkflowID: job.WorkflowID, RunID: job.RunID, Input: asJSON(job.Input), Progress: asJSON(models.Progress{Total: -1}),
@@ -295,8 +300,7 @@ func (y *System) LiveJobs(ctx context.Context, limit int) ([]models.Job, error) 
 // JobsWithInFlight gives ended publishes whose plan still has items that were
 // being sent when the run ended: somebody must find out what became of them.
 func (y *System) JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error) {
-	return y.jobs(ctx, `ended_at IS NOT NULL AND plan_id <> '' AND EXISTS (
-		SELECT 1 FROM items WHERE items.plan_id = jobs.plan_id AND items.state = 'sending')
+	return y.jobs(ctx, `ended_at IS NOT NULL AND plan_id IN (SELECT items.plan_id FROM items WHERE items.state = 'sending')
 		AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.plan_id = jobs.plan_id AND newer.id > jobs.id)`, limit)
 }
 

@@ -186,6 +186,7 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_live ON jobs (workflow_id) WHERE ended_at IS NULL;
 CREATE INDEX jobs_organization ON jobs (organization_id, id);
 CREATE INDEX jobs_snapshot ON jobs (snapshot_id, id);
+CREATE INDEX jobs_plan ON jobs (plan_id, id);
 
 CREATE TABLE job_tables (
 	job_id text NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -249,7 +250,8 @@ CREATE TABLE items (
 CREATE UNIQUE INDEX items_open ON items (table_id, record_id) WHERE state IN ('planned', 'sending', 'unknown');
 CREATE UNIQUE INDEX items_plan ON items (plan_id, ordinal);
 CREATE INDEX items_to_send ON items (plan_id, table_id, op, ordinal) WHERE state = 'planned';
-CREATE INDEX items_in_flight ON items (plan_id, ordinal) WHERE state = 'sending' OR read_back;
+CREATE INDEX items_sending ON items (plan_id, ordinal) WHERE state = 'sending';
+CREATE INDEX items_read_back ON items (plan_id, ordinal) WHERE read_back;
 
 -- Events wait here from the commit of their change until the relay numbers
 -- them per topic into the log.

@@ -1,0 +1,55 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+func TestRemovedTablesAreDropped(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, _, table := posts(t, s)
+		download(t, org, table, job(t, org, 1), remote("a", "title", `"A"`))
+		_, err := org.CreateView(ctx, models.View{TableID: table.ID, Name: "v"})
+		require.NoError(t, err)
+		n, err := s.System().DropRemoved(ctx, s.now().Add(time.Hour), 10)
+		require.NoError(t, err)
+		require.Zero(t, n, "it is in use")
+		require.NoError(t, org.RemoveTable(ctx, table.ID))
+		n, err = s.System().DropRemoved(ctx, s.now().Add(-time.Hour), 10)
+		require.NoError(t, err)
+		require.Zero(t, n, "removed only just now")
+		n, err = s.System().DropRemoved(ctx, s.now().Add(time.Hour), 10)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		require.Error(t, s.read.Exec("SELECT 1 FROM "+recordTable(table.Seq)).Error)
+		require.Zero(t, count(t, s, "SELECT count(*) FROM tables"))
+	})
+}
+
+func TestOldPlansAndCredentialsGo(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		old := build(t, org, actor, table)
+		kept := build(t, org, actor, table)
+		require.NoError(t, org.CreateTicket(ctx, []byte("t"), actor))
+		n, err := s.System().PrunePlans(ctx, s.now().Add(time.Hour), 10)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		_, err = org.Plan(ctx, old.ID)
+		require.True(t, models.HasCode(err, "plan.not_found"), "%v", err)
+		_, err = org.Plan(ctx, kept.ID)
+		require.NoError(t, err)
+		require.NoError(t, s.System().ExpireCredentials(ctx))
+		require.EqualValues(t, 1, count(t, s, "SELECT count(*) FROM ws_tickets"))
+		real := s.now
+		s.now = func() time.Time { return real().Add(time.Hour) }
+		require.NoError(t, s.System().ExpireCredentials(ctx))
+		require.Zero(t, count(t, s, "SELECT count(*) FROM ws_tickets"))
+	})
+}
