@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+)
+
+// Me is who is signed in.
+type Me struct {
+	UserID         string `json:"user_id"`
+	Name           string `json:"name"`
+	OrganizationID string `json:"organization_id"`
+	Local          bool   `json:"local" doc:"True on a one-machine server."`
+}
+
+// Token is an API token without its secret.
+type Token struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	CreatedAt  time.Time  `json:"created_at"`
+}
+
+// NewToken is a token as shown this once.
+type NewToken struct {
+	Token
+	Secret string `json:"secret" doc:"Shown once; only its hash is kept."`
+}
+
+// Ticket opens one WebSocket.
+type Ticket struct {
+	Ticket    string    `json:"ticket" doc:"Good once, for 30 seconds: GET /api/v1/ws?ticket=…"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// AuditEvent is who did what.
+type AuditEvent struct {
+	ID      string          `json:"id"`
+	UserID  string          `json:"user_id"`
+	Action  string          `json:"action"`
+	Subject string          `json:"subject"`
+	Detail  json.RawMessage `json:"detail,omitempty"`
+	At      time.Time       `json:"at"`
+}
+
+type tokenInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type createToken struct {
+	Body struct {
+		Name      string     `json:"name" minLength:"1" maxLength:"200"`
+		ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	}
+}
+
+func (s *server) accountRoutes(engine *gin.Engine) {
+	serve(s, route{method: http.MethodGet, path: "/api/v1/me", id: "me", summary: "Who is signed in"}, s.me)
+	serve(s, route{method: http.MethodGet, path: "/api/v1/tokens", id: "list-tokens", summary: "Your organization's API tokens"}, s.listTokens)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/tokens", id: "create-token", summary: "Make an API token; it is shown once", status: http.StatusCreated}, s.createToken)
+	serve(s, route{method: http.MethodDelete, path: "/api/v1/tokens/{id}", id: "delete-token", summary: "Revoke an API token", status: noContent}, s.deleteToken)
+	serve(s, route{method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", summary: "Who did what, newest first"}, s.listAudit)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/ws-tickets", id: "create-ticket", summary: "A one-time ticket for the WebSocket", status: http.StatusCreated}, s.createTicket)
+	engine.GET("/api/v1/ws", s.openSocket)
+	if s.Settings.Local {
+		engine.GET("/sign-in", s.signIn)
+	}
+	engine.POST("/sign-out", s.signOut)
+}
+
+func (s *server) me(ctx context.Context, _ *struct{}) (*body[Me], error) {
+	actor := actorOf(ctx)
+	return answer(Me{UserID: actor.UserID, Name: actor.Name, OrganizationID: actor.OrganizationID, Local: s.Settings.Local}), nil
+}
+
+func showToken(t models.APIToken) Token {
+	return Token{ID: t.ID, Name: t.Name, LastUsedAt: t.LastUsedAt, ExpiresAt: t.ExpiresAt, CreatedAt: t.CreatedAt}
+}
+
+func (s *server) listTokens(ctx context.Context, in *paging) (*body[list[Token]], error) {
+	tokens, next, err := s.org(ctx).ListTokens(ctx, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return listOf(tokens, next, showToken), nil
+}
+
+func (s *server) createToken(ctx context.Context, in *createToken) (*body[NewToken], error) {
+	now := s.Now().UTC()
+	if in.Body.ExpiresAt != nil && !in.Body.ExpiresAt.After(now) {
+		return nil, models.NewProblem(models.KindInvalid, "token.expired", "The token would have expired already.", "Choose a time to come, or none.").
+			WithFields(models.FieldProblem{Field: "expires_at", Detail: "is in the past"})
+	}
+	key := accounts.Mint(accounts.APIToken)
+	actor := actorOf(ctx)
+	token := models.APIToken{
+		ID: models.NewID(models.PrefixAPIToken), OrganizationID: actor.OrganizationID, UserID: actor.UserID,
+		Name: in.Body.Name, Hash: key.Hash[:], ExpiresAt: in.Body.ExpiresAt, CreatedAt: now,
+	}
+	if err := s.org(ctx).CreateToken(ctx, token); err != nil {
+		return nil, err
+	}
+	return answer(NewToken{Token: showToken(token), Secret: key.Text.Reveal()}), nil
+}
+
+func (s *server) deleteToken(ctx context.Context, in *tokenInput) (*nothing, error) {
+	return nil, s.org(ctx).DeleteToken(ctx, in.ID)
+}
+
+func (s *server) listAudit(ctx context.Context, in *paging) (*body[list[AuditEvent]], error) {
+	events, next, err := s.org(ctx).ListAudit(ctx, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return listOf(events, next, func(e models.AuditEvent) AuditEvent {
+		return AuditEvent{ID: e.ID, UserID: e.UserID, Action: e.Action, Subject: e.Subject, Detail: e.Detail, At: e.At}
+	}), nil
+}
+
+// createTicket makes a one-time ticket: a WebSocket carries no Authorization
+// header from a browser, and a token in a URL would end up in logs.
+func (s *server) createTicket(ctx context.Context, _ *struct{}) (*body[Ticket], error) {
+	key := accounts.Mint(accounts.Ticket)
+	if err := s.org(ctx).CreateTicket(ctx, key.Hash[:], actorOf(ctx)); err != nil {
+		return nil, err
+	}
+	return answer(Ticket{Ticket: key.Text.Reveal(), ExpiresAt: s.Now().Add(store.TicketLife).UTC()}), nil
+}
+
+func (s *server) openSocket(c *gin.Context) {
+	hash, err := accounts.Parse(accounts.Ticket, c.Query("ticket"))
+	var actor models.Actor
+	if err == nil {
+		actor, err = s.Store.System().RedeemTicket(c.Request.Context(), hash[:])
+	}
+	if err != nil {
+		if p, ok := models.AsProblem(err); ok && p.Kind == models.KindNotFound {
+			err = models.NewProblem(models.KindUnauthenticated, "auth.ticket", "This ticket is not known, was used, or has expired.",
+				"POST /api/v1/ws-tickets for a new one and open the socket within 30 seconds.")
+		}
+		s.answerError(c, err)
+		return
+	}
+	s.Live.ServeWebSocket(c.Writer, c.Request, actor)
+}
+
+// signIn redeems the one-time link that the terminal printed, as notebooks do.
+func (s *server) signIn(c *gin.Context) {
+	secret, session, err := s.redeemLink(c.Request.Context(), c.Query("key"))
+	if err != nil {
+		// A link is good once. A browser that is signed in already loses nothing.
+		if actor, known := s.identify(c); known == nil && actor.UserID != "" {
+			c.Redirect(http.StatusSeeOther, "/")
+			return
+		}
+		s.answerError(c, err)
+		return
+	}
+	http.SetCookie(c.Writer, s.cookie(c.Request).Set(secret, session.ExpiresAt))
+	c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s *server) redeemLink(ctx context.Context, text string) (vault.Secret, accounts.BrowserSession, error) {
+	var none vault.Secret
+	hash, err := accounts.Parse(accounts.SignInLink, text)
+	if err != nil {
+		return none, accounts.BrowserSession{}, err
+	}
+	user, err := s.Store.System().RedeemSignInLink(ctx, hash[:])
+	if err != nil {
+		return none, accounts.BrowserSession{}, models.NewProblem(models.KindUnauthenticated, "auth.link",
+			"This sign-in link was used or has expired.", "Start 'scratch dev' again: it prints a new one.").Because(err)
+	}
+	secret, session := accounts.NewSession(user.OrganizationID, user.ID, s.Now())
+	return secret, session, s.Store.System().CreateSession(ctx, store.Session{
+		Hash: session.Hash[:], OrganizationID: session.OrganizationID, UserID: session.UserID,
+		CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, LastUsedAt: session.CreatedAt,
+	})
+}
+
+func (s *server) signOut(c *gin.Context) {
+	if hash, ok := s.cookie(c.Request).Read(c.Request); ok {
+		if err := s.Store.System().DeleteSession(c.Request.Context(), hash[:]); err != nil {
+			s.answerError(c, err)
+			return
+		}
+	}
+	http.SetCookie(c.Writer, s.cookie(c.Request).Clear())
+	c.Status(http.StatusNoContent)
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+)
+
+// tabHeader names the browser tab; undo and event origins go by it.
+const tabHeader = "Scratch-Tab"
+
+// operationHeader groups the chunks of one user action into one undo, and
+// makes each chunk idempotent.
+const operationHeader = "Scratch-Operation"
+
+type actorKey struct{}
+
+// actorOf gives who asks. Handlers behind sign-in always have one.
+func actorOf(ctx context.Context) models.Actor {
+	actor, _ := ctx.Value(actorKey{}).(models.Actor)
+	return actor
+}
+
+// withActor puts who asks where handlers find it, and where the store finds it
+// for history, audit and the origin of events.
+func withActor(ctx context.Context, actor models.Actor) context.Context {
+	return store.WithActor(context.WithValue(ctx, actorKey{}, actor), actor)
+}
+
+// org is the asker's tenant, the only door to its data (Promise 11).
+func (s *server) org(ctx context.Context) *store.Org {
+	return s.Store.Org(actorOf(ctx).OrganizationID)
+}
+
+// requirePrincipal is huma's middleware: it lets signed-in requests through.
+func (s *server) requirePrincipal(ctx huma.Context, next func(huma.Context)) {
+	c := humagin.Unwrap(ctx)
+	actor, problem := s.authenticate(c)
+	if problem != nil {
+		s.refuse(c, problem)
+		return
+	}
+	next(huma.WithContext(ctx, withActor(ctx.Context(), actor)))
+}
+
+// signedIn is the same for handlers outside huma: streams and downloads.
+func (s *server) signedIn(handle func(*gin.Context, models.Actor)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		actor, problem := s.authenticate(c)
+		if problem != nil {
+			s.refuse(c, problem)
+			return
+		}
+		c.Request = c.Request.WithContext(withActor(c.Request.Context(), actor))
+		handle(c, actor)
+	}
+}
+
+func (s *server) authenticate(c *gin.Context) (models.Actor, *models.Problem) {
+	actor, err := s.identify(c)
+	if err != nil {
+		if p, ok := models.AsProblem(err); ok && p.Kind != models.KindNotFound {
+			return actor, p
+		} else if !ok {
+			return actor, unexpected(c.Request.Context(), s.Log, err)
+		}
+		return actor, models.NewProblem(models.KindUnauthenticated, "auth.invalid",
+			"This token or session is not known, or has expired.", "Sign in again, or make a new API token.")
+	}
+	if actor.OrganizationID == "" {
+		return actor, models.NewProblem(models.KindUnauthenticated, "auth.required",
+			"This needs a sign-in.", "Send 'Authorization: Bearer <API token>', or open the link that the server printed.")
+	}
+	if wait := s.rates.wait(actor.OrganizationID + "/" + actor.UserID); wait > 0 {
+		seconds := int(wait/time.Second) + 1
+		c.Header("Retry-After", strconv.Itoa(seconds))
+		return actor, models.NewProblem(models.KindRateLimited, "request.rate_limited",
+			"Too many requests at once.", fmt.Sprintf("Wait %d seconds, then go on more slowly.", seconds))
+	}
+	actor.Tab = models.Bound(c.GetHeader(tabHeader), 64)
+	return actor, nil
+}
+
+// identify looks for a bearer token first, then for the session cookie. A
+// token that is wrong is refused even where a cookie would do.
+func (s *server) identify(c *gin.Context) (models.Actor, error) {
+	ctx := c.Request.Context()
+	if header := c.GetHeader("Authorization"); header != "" {
+		scheme, text, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "bearer") {
+			return models.Actor{}, models.NewProblem(models.KindUnauthenticated, "auth.scheme",
+				"Only bearer tokens are accepted.", "Send 'Authorization: Bearer <API token>'.")
+		}
+		return s.actorByToken(ctx, strings.TrimSpace(text))
+	}
+	hash, ok := s.cookie(c.Request).Read(c.Request)
+	if !ok {
+		return models.Actor{}, nil
+	}
+	session, err := s.Store.System().SessionByHash(ctx, hash[:])
+	if err != nil {
+		return models.Actor{}, err
+	}
+	return s.actor(ctx, session.OrganizationID, session.UserID)
+}
+
+// actorByToken is who an API token acts for.
+func (s *server) actorByToken(ctx context.Context, text string) (models.Actor, error) {
+	hash, err := accounts.Parse(accounts.APIToken, text)
+	if err != nil {
+		return models.Actor{}, err
+	}
+	token, err := s.Store.System().TokenByHash(ctx, hash[:])
+	if err != nil {
+		return models.Actor{}, err
+	}
+	return s.actor(ctx, token.OrganizationID, token.UserID)
+}
+
+func (s *server) actor(ctx context.Context, organizationID, userID string) (models.Actor, error) {
+	user, err := s.Store.Org(organizationID).User(ctx, userID)
+	if err != nil {
+		return models.Actor{}, err
+	}
+	return models.Actor{OrganizationID: organizationID, UserID: user.ID, Name: user.Name}, nil
+}
+
+// cookie is how browsers of this server keep their session.
+func (s *server) cookie(r *http.Request) accounts.Cookie {
+	_, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		port = ""
+	}
+	return accounts.Cookie{Port: port, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://")}
+}
+
+// refuse answers a problem outside huma.
+func (s *server) refuse(c *gin.Context, p *models.Problem) {
+	doc := document(c.Request.Context(), s.Log, p)
+	c.Abort()
+	c.Header("Content-Type", "application/problem+json")
+	if doc.Status == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", `Bearer realm="scratch"`)
+	}
+	c.JSON(doc.Status, doc)
+}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+	"github.com/scratch-platform/scratch/workflows/contract"
+)
+
+// download stores the job, then starts its run. A request that a running
+// download covers is given that job; one it does not cover is refused with its
+// id, so that two runs never race for one snapshot.
+func (s *server) download(ctx context.Context, in *downloadInput) (*body[Accepted], error) {
+	snapshot, err := s.org(ctx).Snapshot(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	mode := in.Body.Mode
+	if mode == "" {
+		mode = models.DownloadFull
+	}
+	return s.startDownload(ctx, snapshot, in.Body.Tables, mode, "")
+}
+
+func (s *server) startDownload(ctx context.Context, snapshot models.Snapshot, wanted []string, mode models.DownloadMode, retryOf string) (*body[Accepted], error) {
+	ids, services, err := s.chosenTables(ctx, snapshot.ID, wanted)
+	if err != nil {
+		return nil, err
+	}
+	job := models.Job{
+		ID: models.NewID(models.PrefixJob), OrganizationID: actorOf(ctx).OrganizationID, SnapshotID: snapshot.ID,
+		Kind: models.JobDownload, State: models.JobQueued, WorkflowID: contract.DownloadSnapshotID(snapshot.ID),
+		RetryOf: retryOf, CreatedBy: actorOf(ctx).UserID,
+	}
+	input := contract.DownloadSnapshotInput{OrganizationID: job.OrganizationID, SnapshotID: snapshot.ID, JobID: job.ID, Tables: ids, Mode: mode}
+	if job.Input, err = json.Marshal(input); err != nil {
+		return nil, fmt.Errorf("encode the input of job %s: %w", job.ID, err)
+	}
+	stored, created, err := s.org(ctx).CreateJob(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	if !created {
+		return s.joinDownload(ctx, stored, input)
+	}
+	_, err = contract.StartDownloadSnapshot(ctx, s.Engine, input, contract.StartOptions{Title: snapshot.Name, Services: services, By: job.CreatedBy})
+	return s.accepted(ctx, job.ID, err)
+}
+
+// chosenTables gives the ids of the tables to download, all of them when none
+// is named, and their services.
+func (s *server) chosenTables(ctx context.Context, snapshotID string, wanted []string) (ids, services []string, err error) {
+	tables, err := s.org(ctx).ListTables(ctx, snapshotID)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range tables {
+		if len(wanted) == 0 || slices.Contains(wanted, t.ID) {
+			ids = append(ids, t.ID)
+			if !slices.Contains(services, t.Service) {
+				services = append(services, t.Service)
+			}
+		}
+	}
+	for _, id := range wanted {
+		if !slices.Contains(ids, id) {
+			return nil, nil, models.NewProblem(models.KindNotFound, "table.not_found", "This snapshot has no table "+models.Bound(id, 64)+".", "List the snapshot's tables.")
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return nil, nil, models.NewProblem(models.KindConflict, "snapshot.empty", "This snapshot has no tables to download.", "Add a table first.")
+	case len(ids) > contract.MaxTables:
+		return nil, nil, models.NewProblem(models.KindTooLarge, "download.too_many_tables",
+			fmt.Sprintf("%d tables are more than one download takes.", len(ids)), fmt.Sprintf("Name at most %d tables.", contract.MaxTables))
+	}
+	return ids, services, nil
+}
+
+func (s *server) joinDownload(ctx context.Context, running models.Job, asked contract.DownloadSnapshotInput) (*body[Accepted], error) {
+	var has contract.DownloadSnapshotInput
+	if err := json.Unmarshal(running.Input, &has); err != nil {
+		return nil, fmt.Errorf("read the input of job %s: %w", running.ID, err)
+	}
+	covered := has.Mode == asked.Mode || has.Mode == models.DownloadFull
+	for _, id := range asked.Tables {
+		covered = covered && slices.Contains(has.Tables, id)
+	}
+	if covered && running.State != models.JobCancelling {
+		return s.accepted(ctx, running.ID, nil)
+	}
+	return nil, models.NewProblem(models.KindConflict, "job.already_running", "Another download of this snapshot is running: "+running.ID+".",
+		"Wait for it or cancel it, then ask again.").WithFields(models.FieldProblem{Field: "job", Code: running.ID, Detail: "running"})
+}
+
+func (s *server) launchPublish(ctx context.Context, plan models.Plan, jobID string) (*body[Accepted], error) {
+	snapshot, err := s.org(ctx).Snapshot(ctx, plan.SnapshotID)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := s.org(ctx).ListTables(ctx, plan.SnapshotID)
+	if err != nil {
+		return nil, err
+	}
+	var services []string
+	for _, t := range tables {
+		if !slices.Contains(services, t.Service) {
+			services = append(services, t.Service)
+		}
+	}
+	actor := actorOf(ctx)
+	_, err = contract.StartPublish(ctx, s.Engine,
+		contract.PublishInput{OrganizationID: actor.OrganizationID, SnapshotID: plan.SnapshotID, JobID: jobID, PlanID: plan.ID},
+		contract.StartOptions{Title: snapshot.Name, Services: services, By: actor.UserID})
+	return s.accepted(ctx, jobID, err)
+}
+
+// accepted answers with the job. A start that failed because the engine is
+// away leaves the job queued: the reconciler starts it when the engine is
+// back, and the user sees that it waits for that.
+func (s *server) accepted(ctx context.Context, jobID string, started error) (*body[Accepted], error) {
+	var running *contract.AlreadyRunningError
+	if started != nil && !errors.As(started, &running) {
+		s.Log.WarnContext(ctx, "engine did not take the run; the reconciler will start it", "job", jobID, "error", started)
+		if _, err := s.org(ctx).SetJobState(ctx, jobID, store.JobChange{To: models.JobQueued, EngineAway: true}); err != nil {
+			return nil, err
+		}
+	}
+	job, err := s.org(ctx).Job(ctx, jobID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(Accepted{Job: showJob(job)}), nil
+}
+
+// retryJob runs an ended download again for the tables that did not complete.
+// A publish is retried through its plan, so that what is sent is seen first.
+func (s *server) retryJob(ctx context.Context, in *jobInput) (*body[Accepted], error) {
+	job, err := s.job(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !job.State.Final() {
+		return nil, models.NewProblem(models.KindConflict, "job.running", "This job has not ended.", "Wait for it or cancel it.")
+	}
+	if job.Kind != models.JobDownload {
+		return nil, models.NewProblem(models.KindInvalid, "job.retry_through_plan", "A publish is retried through its plan.",
+			"POST /api/v1/publish-plans/"+job.PlanID+"/retry-failed, look at the new plan, apply it.")
+	}
+	var input contract.DownloadSnapshotInput
+	if err := json.Unmarshal(job.Input, &input); err != nil {
+		return nil, fmt.Errorf("read the input of job %s: %w", job.ID, err)
+	}
+	outcomes, err := s.org(ctx).JobOutcomes(ctx, job.ID)
+	if err != nil {
+		return nil, err
+	}
+	left := slices.Clone(input.Tables)
+	for _, o := range outcomes {
+		if o.State == models.JobCompleted {
+			left = slices.DeleteFunc(left, func(id string) bool { return id == o.TableID })
+		}
+	}
+	if len(left) == 0 {
+		left = input.Tables
+	}
+	snapshot, err := s.org(ctx).Snapshot(ctx, job.SnapshotID)
+	if err != nil {
+		return nil, err
+	}
+	return s.startDownload(ctx, snapshot, left, input.Mode, job.ID)
+}
+
+// engineProblem says what a failed word to the engine means for the user.
+func engineProblem(err error) error {
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		return models.NewProblem(models.KindConflict, "job.not_reachable", "The engine has no open run of this job.",
+			"Read the job again: its state is being put right.").Because(err)
+	}
+	if _, ok := models.AsProblem(err); ok {
+		return err
+	}
+	return models.NewProblem(models.KindUnavailable, "engine.away", "The workflow engine cannot be reached just now.",
+		"Try again in a moment; running work is not affected.").Because(err)
+}

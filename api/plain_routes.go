@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// plainRoutes are those that are not about a resource.
+func (s *server) plainRoutes(engine *gin.Engine) {
+	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	engine.GET("/readyz", s.readiness)
+	engine.GET("/docs", s.docs)
+	engine.Any("/codec/*op", gin.WrapH(s.Codec))
+}
+
+// readiness turns 200 when a download could start.
+func (s *server) readiness(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		p, ok := models.AsProblem(err)
+		if !ok {
+			p = models.NewProblem(models.KindUnavailable, "server.not_ready", models.Bound(err.Error(), models.MaxProblemText), "Run 'scratch doctor'.")
+		}
+		s.refuse(c, p)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+}
+
+// notFound answers API paths with a problem and leaves the rest to the page.
+func (s *server) notFound(c *gin.Context) {
+	path := c.Request.URL.Path
+	api := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/codec/") || strings.HasPrefix(path, "/webhooks/")
+	if s.Page != nil && !api {
+		s.Page.ServeHTTP(c.Writer, c.Request)
+		c.Abort()
+		return
+	}
+	s.refuse(c, models.NewProblem(models.KindNotFound, "request.no_such_path", "There is nothing at this path.", "See /docs for the paths there are."))
+}
+
+func (s *server) methodNotAllowed(c *gin.Context) {
+	doc := document(c.Request.Context(), s.Log, models.NewProblem(models.KindInvalid, "request.method", "This path does not take "+models.Bound(c.Request.Method, 20)+".", "See /docs for what it takes."))
+	doc.Status, doc.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+	c.Abort()
+	c.Header("Content-Type", "application/problem+json")
+	c.JSON(doc.Status, doc)
+}
+
+// answerError answers any error outside huma.
+func (s *server) answerError(c *gin.Context, err error) {
+	doc := document(c.Request.Context(), s.Log, err)
+	c.Abort()
+	c.Header("Content-Type", "application/problem+json")
+	c.JSON(doc.Status, doc)
+}
+
+// attachment names a download after what a person calls it.
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '-'
+		}
+		return r
+	}, name)})
+}
+
+func closeQuietly(ctx context.Context, log *slog.Logger, c io.Closer) {
+	if err := c.Close(); err != nil {
+		log.WarnContext(ctx, "closing failed", "error", err)
+	}
+}
