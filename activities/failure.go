@@ -32,7 +32,7 @@ func Failure(err error) error {
 	problem := ProblemOf(err)
 	options := temporal.ApplicationErrorOptions{
 		NonRetryable: !retryable(problem.Kind),
-		Details:      []any{problem},
+		Details:      []any{*problem},
 	}
 	if refused, ok := connectors.AsError(err); ok {
 		options.NonRetryable = !refused.Retryable()

@@ -44,5 +44,5 @@ func ProblemOf(err error) *models.Problem {
 // Failure makes the failure of a workflow from a problem; ProblemOf reads it
 // again. The engine does not retry it.
 func Failure(p *models.Problem) error {
-	return temporal.NewNonRetryableApplicationError(p.Error(), p.Code, nil, p)
+	return temporal.NewNonRetryableApplicationError(p.Error(), p.Code, nil, *p)
 }
