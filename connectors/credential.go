@@ -94,11 +94,28 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-func maskSecrets(d Definition, value any) (json.RawMessage, error) {
-	fields, ok := value.(map[string]any)
-	if !ok {
-		return json.RawMessage("{}"), nil
+// SecretsOf gives the secret texts of a credential, for redaction.
+func SecretsOf(d Definition, credential json.RawMessage) []string {
+	var fields map[string]any
+	if json.Unmarshal(credential, &fields) != nil {
+		return nil
 	}
+	open, err := openFields(d)
+	if err != nil {
+		return nil
+	}
+	var secrets []string
+	for name, v := range fields {
+		if text, ok := v.(string); ok && text != "" && !open[name] {
+			secrets = append(secrets, text)
+		}
+	}
+	return secrets
+}
+
+// openFields names the properties that are no secret. What the form does not
+// know counts as one.
+func openFields(d Definition) (map[string]bool, error) {
 	var form struct {
 		Properties map[string]struct {
 			WriteOnly bool `json:"writeOnly"`
@@ -107,15 +124,29 @@ func maskSecrets(d Definition, value any) (json.RawMessage, error) {
 	if err := json.Unmarshal(d.Credential, &form); err != nil {
 		return nil, fmt.Errorf("parse credential schema of %s: %w", d.Service, err)
 	}
+	open := make(map[string]bool, len(form.Properties))
+	for name, property := range form.Properties {
+		open[name] = !property.WriteOnly
+	}
+	return open, nil
+}
+
+func maskSecrets(d Definition, value any) (json.RawMessage, error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return json.RawMessage("{}"), nil
+	}
+	open, err := openFields(d)
+	if err != nil {
+		return nil, err
+	}
 	shown := make(map[string]any, len(fields))
 	for name, v := range fields {
-		property, known := form.Properties[name]
-		switch {
-		case !known, property.WriteOnly:
-			shown[name] = masked(v)
-		default:
+		if open[name] {
 			shown[name] = v
+			continue
 		}
+		shown[name] = masked(v)
 	}
 	return json.Marshal(shown)
 }

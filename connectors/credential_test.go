@@ -52,3 +52,9 @@ func TestCheckCredentialRefusesNonsense(t *testing.T) {
 	_, err = connectors.CheckCredential(form, json.RawMessage(`"`+strings.Repeat("x", connectors.MaxCredential)+`"`))
 	require.True(t, models.HasCode(err, "connection.credential_too_large"))
 }
+
+func TestSecretsOfNamesWhatMustNotBeLogged(t *testing.T) {
+	secrets := connectors.SecretsOf(form, json.RawMessage(`{"site":"https://blog.example","password":"hush","also":"unknown"}`))
+	require.ElementsMatch(t, []string{"hush", "unknown"}, secrets)
+	require.Empty(t, connectors.SecretsOf(form, json.RawMessage(`not json`)))
+}

@@ -31,7 +31,10 @@ type Opener struct {
 	Limiter connectors.Limiter
 	// Files opens an organization's uploads.
 	Files func(organizationID string) connectors.Files
-	Now   func() time.Time
+	// Hide is told each secret that was decrypted, so that nothing it appears in
+	// is logged; nil tells nobody.
+	Hide func(secrets ...string)
+	Now  func() time.Time
 	Log   *slog.Logger
 }
 
@@ -61,6 +64,9 @@ func (o *Opener) OpenConnection(ctx context.Context, connection models.Connectio
 		vault.ConnectionContext(connection.OrganizationID, connection.ID))
 	if err != nil {
 		return nil, connectors.Definition{}, fmt.Errorf("decrypt the credential of connection %s: %w", connection.ID, err)
+	}
+	if o.Hide != nil {
+		o.Hide(connectors.SecretsOf(definition, credential)...)
 	}
 	connector, err := definition.Open(o.dependencies(connection, definition), credential)
 	if err != nil {
