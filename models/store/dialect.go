@@ -10,6 +10,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// versionTable says which migrations have run.
+const versionTable = "schema_versions"
+
 //go:embed migrations
 var migrations embed.FS
 
@@ -61,7 +64,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return s.explain(ctx, err)
 	}
 	kind, files := s.dialect.migrations()
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_versions")}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable)}
 	options = append(options, migrationLock(s.dialect)...)
 	provider, err := goose.NewProvider(kind, sqlDB, files, options...)
 	if err != nil {
