@@ -419,3 +419,31 @@ func TestCase24_TableNoLongerListed(t *testing.T) {
 		require.NotEqual(t, "recipes", table.RemoteID)
 	}
 }
+
+// Bad input: an address that is wrong is told apart from a site that is away.
+func TestWrongAddresses(t *testing.T) {
+	site, err := fake.New(fake.Options{})
+	require.NoError(t, err)
+	secure := httptest.NewTLSServer(site)
+	closed := httptest.NewServer(site)
+	closed.Close()
+	t.Cleanup(func() { secure.Close(); site.Close() })
+	for name, c := range map[string]struct{ site, code string }{
+		"unreachable":           {closed.URL, "connection_refused"},
+		"unknown host":          {"https://no-such-host.invalid", "host_"},
+		"unknown certificate":   {secure.URL, "tls_certificate"},
+		"http to an https port": {strings.Replace(secure.URL, "https", "http", 1), "api_not_found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openAt(t, c.site, "a", "b", nil).Validate(t.Context())
+			e, ok := connectors.AsError(err)
+			require.True(t, ok)
+			require.Contains(t, e.Code, c.code)
+			require.NotEmpty(t, e.Hint)
+		})
+	}
+	for _, bad := range []string{"", "ftp://x", "https://user:pass@blog.example", "https://"} {
+		_, err := Open(connectors.Dependencies{}, mustJSON(credential{Site: bad, Username: "a", Password: "b"}))
+		require.Equal(t, connectors.KindInvalid, kindOfError(t, err), bad)
+	}
+}

@@ -18,6 +18,10 @@ import (
 // the wall clock costs (see watermark).
 const clockError = 15 * time.Minute
 
+// lateWrite is how long after we gave up a site may still be working on a
+// request: PHP does not notice that nobody waits any more.
+const lateWrite = 15 * time.Second
+
 // FindCreated looks for rows that lost creates may have made.
 //
 // WordPress keeps no key of ours, and posts carry no time of creation; but a
@@ -31,9 +35,8 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 	oldest := c.deps.Now()
 	for i, item := range items {
 		results[i].Key = item.Key
-		// A request may have been on its way for as long as it may take, and the
-		// site's lookups trail its writes.
-		results[i].Settled = c.deps.Now().Sub(item.After) >= limits.RequestTimeout+limits.LookupLag
+		// Whatever was on its way has arrived, was worked on, and shows.
+		results[i].Settled = c.deps.Now().Sub(item.After) >= limits.RequestTimeout+lateWrite+limits.LookupLag
 		if item.After.Before(oldest) {
 			oldest = item.After
 		}

@@ -319,7 +319,7 @@ func joined(rows []row, last int64) bool {
 
 // page hands out the rows that neither this page nor the last one has given.
 func (p *pages) page(rows []row, ch chunk) connectors.Page {
-	out := connectors.Page{Records: make([]connectors.Record, 0, len(rows)), Total: int64(ch.total), Bytes: ch.bytes, Warnings: ch.warnings}
+	out := connectors.Page{Records: make([]connectors.Record, 0, len(rows)), Total: int64(ch.total), Warnings: ch.warnings}
 	given := make(map[int64]bool, len(rows))
 	p.at.Mixed = p.at.Mixed || !slices.IsSortedFunc(ch.rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
 	reached := p.at.Last
@@ -334,6 +334,7 @@ func (p *pages) page(rows []row, ch chunk) connectors.Page {
 			out.Deleted = append(out.Deleted, r.record.RemoteID)
 		} else {
 			out.Records = append(out.Records, r.record)
+			out.Bytes += len(r.record.Fields)
 		}
 	}
 	p.before = given

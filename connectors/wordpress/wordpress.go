@@ -29,7 +29,7 @@ var limits = connectors.Limits{
 	CreateBatch: batchSize, UpdateBatch: batchSize, DeleteBatch: batchSize,
 	RequestTimeout: 30 * time.Second,
 	// Replicas and object caches in front of a site's database.
-	LookupLag: 10 * time.Second,
+	LookupLag: 6 * time.Second,
 }
 
 //nolint:gosec // a form with a field named password, no password

@@ -263,6 +263,9 @@ func (w *writer) applied(call call, body json.RawMessage) connectors.WriteResult
 	result.Stored = &r.record
 	note, differing := noteOn(w.schema, call.item.Values, r.record.Fields)
 	result.Note = note
+	if r.status == "trash" {
+		result.Note = "somebody moved it to the trash at the site meanwhile; it was changed there"
+	}
 	if differing == len(call.item.Values) && len(call.body) > maxBatchBytes && call.op == models.OpUpdate {
 		// PHP read a body over post_max_size as no parameters at all, and the
 		// site saved nothing with a 200.

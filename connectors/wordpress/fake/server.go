@@ -237,6 +237,14 @@ func (s *Server) Remove(id int64) {
 	s.journalDelete("post", id)
 }
 
+// RemoveTerm deletes a term and takes it off every post.
+func (s *Server) RemoveTerm(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeTerm(id)
+	s.journalDelete("term", id)
+}
+
 // Terms returns the terms of a taxonomy.
 func (s *Server) Terms(taxonomy string) []Term {
 	s.mu.Lock()
