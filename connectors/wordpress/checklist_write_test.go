@@ -162,7 +162,7 @@ func TestCase16_Batches(t *testing.T) {
 	t.Run("large items go in smaller batches", func(t *testing.T) {
 		b := newBench(t, fake.Options{MaxBody: 1 << 20})
 		var items []connectors.WriteItem
-		for i := range 10 {
+		for i := range 4 {
 			items = append(items, item(fmt.Sprint(i), "", "title", quoted(fmt.Sprint(i)), "content", quoted(strings.Repeat("x", 300<<10))))
 		}
 		for _, r := range b.create("posts", items...) {

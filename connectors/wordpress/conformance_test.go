@@ -18,10 +18,9 @@ import (
 
 func TestConformance(t *testing.T) {
 	for name, opt := range map[string]fake.Options{
-		"usual":          {},
-		"totals hidden":  {HideTotals: true},
-		"without batch":  {NoBatch: true},
-		"plain, sub-dir": {PlainPermalinks: true, Prefix: "/blog"},
+		"usual":         {},
+		"totals hidden": {HideTotals: true},
+		"plain, in a sub-directory, without batch": {NoBatch: true, PlainPermalinks: true, Prefix: "/blog"},
 	} {
 		t.Run("posts, "+name, func(t *testing.T) { conformance.Run(t, postsSubject(t, opt)) })
 	}
