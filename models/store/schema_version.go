@@ -58,3 +58,22 @@ func (s *Store) appliedVersions(ctx context.Context) ([]int64, error) {
 	}
 	return versions, nil
 }
+
+// Pending counts the migrations that have not run.
+func (s *Store) Pending(ctx context.Context) (int, error) {
+	v, err := s.SchemaVersion(ctx)
+	return len(v.Pending), err
+}
+
+// ServerVersion is the database's own version, as "15.14" or "3.53.0".
+func (s *Store) ServerVersion(ctx context.Context) (string, error) {
+	query := "SELECT sqlite_version()"
+	if s.dialect.name() == "postgres" {
+		query = "SHOW server_version"
+	}
+	var version string
+	if err := s.read.WithContext(ctx).Raw(query).Scan(&version).Error; err != nil {
+		return "", s.explain(ctx, err)
+	}
+	return version, nil
+}
