@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
-	"reflect"
 )
 
 // jsonOf is a column of JSON that holds a T: jsonb on PostgreSQL, text on
@@ -52,26 +51,4 @@ func encodeJSON(v any) (string, error) {
 		return "", err
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
-}
-
-// sameJSON reports whether two values are equal as JSON; absent (nil) equals
-// only absent. Numbers are equal when written alike, which they are when one
-// was copied from the other.
-func sameJSON(a, b json.RawMessage) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	if bytes.Equal(a, b) {
-		return true
-	}
-	x, okX := decodeJSON(a)
-	y, okY := decodeJSON(b)
-	return okX && okY && reflect.DeepEqual(x, y)
-}
-
-func decodeJSON(raw json.RawMessage) (any, bool) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var v any
-	return v, dec.Decode(&v) == nil
 }

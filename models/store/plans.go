@@ -239,6 +239,7 @@ func countItem(c *models.PlanCounts, item *models.Item) {
 		c.Updates++
 	case models.OpDelete:
 		c.Deletes++
+	default: // a plan has no other
 	}
 	if item.Blocked {
 		c.Blocked++

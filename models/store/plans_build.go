@@ -200,7 +200,7 @@ func (b *planBuild) batch(ctx context.Context, table *tableRow, after int64) (re
 		of := table.table()
 		for i := range records {
 			last = records[i].ID
-			if taken[i] {
+			if taken[last] {
 				claimed++
 				continue
 			}
@@ -217,7 +217,7 @@ func (b *planBuild) batch(ctx context.Context, table *tableRow, after int64) (re
 		if len(rows) == 0 {
 			return nil
 		}
-		if err := tx.db.CreateInBatches(&rows, 500).Error; err != nil {
+		if err := tx.insertItems(rows); err != nil {
 			return err
 		}
 		return tx.rows(&planRow{}).Where("id = ?", b.plan.ID).Update("counts", asJSON(counts)).Error
@@ -238,12 +238,10 @@ func (b *planBuild) batch(ctx context.Context, table *tableRow, after int64) (re
 }
 
 // planned reads the next records of a table that have something to publish;
-// taken says of each whether an open item of another plan claims it.
-func (tx *Tx) planned(table *tableRow, retryOf string, after int64) (records []models.Record, taken []bool, err error) {
-	query := "SELECT " + recordColumns + ` , EXISTS (SELECT 1 FROM items WHERE items.table_id = ? AND items.record_id = r.id
-			AND items.state IN ('planned', 'sending', 'unknown')) AS taken
-		FROM ` + recordTable(table.Seq) + ` AS r WHERE (edits IS NOT NULL OR state <> 0) AND id > ?`
-	args := []any{table.ID, after}
+// taken holds the ids of those that an open item of another plan claims.
+func (tx *Tx) planned(table *tableRow, retryOf string, after int64) (records []models.Record, taken map[int64]bool, err error) {
+	query := "SELECT " + recordColumns + " FROM " + recordTable(table.Seq) + " WHERE (edits IS NOT NULL OR state <> 0) AND id > ?"
+	args := []any{after}
 	if retryOf != "" {
 		query += " AND id IN (SELECT record_id FROM items WHERE plan_id = ? AND table_id = ? AND items.state = 'failed')"
 		args = append(args, retryOf, table.ID)
@@ -254,14 +252,30 @@ func (tx *Tx) planned(table *tableRow, retryOf string, after int64) (records []m
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var claimed bool
-		record, err := scanRecord(rows, &claimed)
+		record, err := scanRecord(rows)
 		if err != nil {
 			return nil, nil, err
 		}
-		records, taken = append(records, record), append(taken, claimed)
+		records = append(records, record)
 	}
-	return records, taken, rows.Err()
+	if err := rows.Err(); err != nil || len(records) == 0 {
+		return nil, nil, err
+	}
+	taken, err = tx.claimed(table.ID, records[0].ID, records[len(records)-1].ID)
+	return records, taken, err
+}
+
+// claimed gives the records of a range of ids that an open item claims: a
+// short stretch of the index that keeps claims unique.
+func (tx *Tx) claimed(tableID string, first, last int64) (map[int64]bool, error) {
+	var ids []int64
+	err := tx.rows(&itemRow{}).Where("table_id = ? AND record_id BETWEEN ? AND ? AND state IN ('planned', 'sending', 'unknown')", tableID, first, last).
+		Pluck("record_id", &ids).Error
+	taken := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		taken[id] = true
+	}
+	return taken, err
 }
 
 // item makes a record's item and checks it.

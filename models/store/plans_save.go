@@ -1,6 +1,70 @@
 package store
 
-import "time"
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// newItemColumns are what a new item's row is written with; the rest is empty.
+var newItemColumns = []string{
+	"id", "organization_id", "plan_id", "table_id", "record_id", "ordinal", "row_version", "op", "state", "remote_id", "cells", "edit_bases",
+	"marker", "label", "override", "blocked", "problem", "step", "note", "lease", "read_back",
+}
+
+// newItemValues are the values of a new item, in the order of newItemColumns.
+func newItemValues(r *itemRow) ([]any, error) {
+	values, err := r.Cells.Value()
+	if err != nil {
+		return nil, err
+	}
+	bases, err := r.EditBases.Value()
+	if err != nil {
+		return nil, err
+	}
+	problem, err := r.Problem.Value()
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		r.ID, r.OrganizationID, r.PlanID, r.TableID, r.RecordID, r.Ordinal, r.RowVersion, string(r.Op), string(r.State), r.RemoteID, values, bases,
+		r.Marker, r.Label, false, r.Blocked, problem, "", "", "", false,
+	}, nil
+}
+
+// insertItems adds new items: by COPY on PostgreSQL, by one prepared statement
+// on SQLite.
+func (tx *Tx) insertItems(rows []itemRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if tx.s.dialect.name() == "postgres" {
+		return tx.pgx(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.CopyFrom(ctx, pgx.Identifier{"items"}, newItemColumns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+				return newItemValues(&rows[i])
+			}))
+			return err
+		})
+	}
+	//nolint:gosec // names of columns, from this file
+	statement, err := tx.sql.PrepareContext(tx.ctx, "INSERT INTO items ("+strings.Join(newItemColumns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(newItemColumns)-1)+")")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = statement.Close() }()
+	for i := range rows {
+		values, err := newItemValues(&rows[i])
+		if err != nil {
+			return err
+		}
+		if _, err := statement.ExecContext(tx.ctx, values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // saveItems writes what changes of items while they are sent and settled, in
 // one statement on PostgreSQL and in a prepared one per item on SQLite: each
