@@ -2,6 +2,7 @@ import { type ErrorComponentProps, useRouter } from '@tanstack/react-router'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { LinkButton } from '@/ui/LinkButton'
+import { Page } from '@/ui/Page'
 import css from '@/ui/ui.module.css'
 
 /** What a page shows in its place when it fails; the shell stays. */
@@ -20,10 +21,10 @@ export function RouteError({ error, reset }: ErrorComponentProps) {
 
 export function NotFound() {
   return (
-    <div className={css.page}>
-      <EmptyState title="There is no such page" action={<LinkButton to="/">To the snapshots</LinkButton>}>
+    <Page title="There is no such page">
+      <EmptyState title="Nothing here" action={<LinkButton to="/">To the snapshots</LinkButton>}>
         The address may be mistyped, or what it named was deleted.
       </EmptyState>
-    </div>
+    </Page>
   )
 }

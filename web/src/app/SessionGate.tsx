@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { onSignedOut } from '@/api/client'
 import { EmptyState } from '@/ui/EmptyState'
-import css from '@/ui/ui.module.css'
+import { Page } from '@/ui/Page'
 
 /** Says what to do when the server does not know who asks, or is newer than this tab. */
 export function SessionGate({ children }: { children: ReactNode }) {
@@ -18,16 +18,20 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }, [])
   if (!gone) return children
   return (
-    <main className={css.page}>
+    <main>
       {gone === 'session' ? (
-        <EmptyState title="You are signed out" action={<Reload>I have opened the link</Reload>}>
-          Open the sign-in link that <code>scratch dev</code> printed in the terminal. It works once; start
-          the command again for a new one.
-        </EmptyState>
+        <Page title="You are signed out">
+          <EmptyState title="Open your sign-in link" action={<Reload>I have opened the link</Reload>}>
+            <code>scratch dev</code> printed it in the terminal. It works once; start the command again for a
+            new one.
+          </EmptyState>
+        </Page>
       ) : (
-        <EmptyState title="There is a new version" action={<Reload>Reload</Reload>}>
-          Scratch was updated while this tab was open.
-        </EmptyState>
+        <Page title="There is a new version">
+          <EmptyState title="Reload to get it" action={<Reload>Reload</Reload>}>
+            Scratch was updated while this tab was open.
+          </EmptyState>
+        </Page>
       )}
     </main>
   )

@@ -1,9 +1,10 @@
-import { Modal, Table } from '@mantine/core'
+import { Table } from '@mantine/core'
 import { shortcuts } from '@/grid/core/keymap'
+import { Dialog } from '@/ui/Dialog'
 
 export function ShortcutSheet({ opened, onClose }: { opened: boolean; onClose(): void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts in a table" size="lg">
+    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts in a table" size="lg">
       <Table>
         <Table.Thead>
           <Table.Tr>
@@ -20,6 +21,6 @@ export function ShortcutSheet({ opened, onClose }: { opened: boolean; onClose():
           ))}
         </Table.Tbody>
       </Table>
-    </Modal>
+    </Dialog>
   )
 }

@@ -68,10 +68,17 @@ interface StoredProblem {
   fields?: { field: string; detail: string }[] | null | undefined
 }
 
+interface ProblemNoteProps {
+  problem: StoredProblem
+  title: string
+  /** Where nothing failed: something to know, or to decide. */
+  mild?: boolean
+}
+
 /** A problem that is stored with a job, an item or a connection. */
-export function ProblemNote({ problem, title }: { problem: StoredProblem; title: string }) {
+export function ProblemNote({ problem, title, mild = false }: ProblemNoteProps) {
   return (
-    <div className={css.error}>
+    <div className={mild ? css.mild : css.error}>
       <p className={css.errorTitle}>{title}</p>
       <p>{problem.detail}</p>
       {problem.fields && problem.fields.length > 0 && (

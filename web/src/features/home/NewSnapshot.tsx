@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useCreateSnapshot } from '@/api/queries/snapshots'
+import { Dialog } from '@/ui/Dialog'
 import { ErrorNote } from '@/ui/ErrorNote'
 
 export function NewSnapshot({ onClose }: { onClose(): void }) {
@@ -15,7 +16,7 @@ export function NewSnapshot({ onClose }: { onClose(): void }) {
     })
   }
   return (
-    <Modal opened onClose={onClose} title="New snapshot" centered>
+    <Dialog opened onClose={onClose} title="New snapshot">
       <form onSubmit={submit}>
         <Stack>
           <TextInput
@@ -38,6 +39,6 @@ export function NewSnapshot({ onClose }: { onClose(): void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,9 +1,10 @@
-import { Drawer, Skeleton, Stack, Text } from '@mantine/core'
+import { Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isFinal } from '@/api/model'
 import { jobsQuery } from '@/api/queries/jobs'
 import { useLiveJob } from '@/live/job'
+import { SidePanel } from '@/ui/Dialog'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { usePanels } from '@/ui/panels'
 import { JobLine } from './JobLine'
@@ -15,15 +16,14 @@ import { jobTitle } from './words'
 export function JobDrawer() {
   const { job, closeJob } = usePanels()
   return (
-    <Drawer
+    <SidePanel
       opened={job !== undefined}
       onClose={closeJob}
-      position="right"
       title={job === 'list' ? 'Jobs' : 'Job'}
       size="md"
     >
       {job === 'list' ? <Recent /> : job && <One key={job} id={job} />}
-    </Drawer>
+    </SidePanel>
   )
 }
 

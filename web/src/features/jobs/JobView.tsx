@@ -201,12 +201,13 @@ function TableProgress({ job, outcome: one, name }: { job: Job; outcome: TableOu
       {one.problem && (
         <ProblemNote
           problem={one.problem}
+          mild={!isFinal(one.state)}
           title={isFinal(one.state) ? `${name} was not finished.` : `${name} waits for your word.`}
         />
       )}
       {one.state === 'waiting' && one.problem && <Decide job={job} tableId={one.table_id} />}
       {one.warnings.map(warning => (
-        <ProblemNote key={`${warning.code} ${warning.detail}`} problem={warning} title="Good to know" />
+        <ProblemNote key={`${warning.code} ${warning.detail}`} problem={warning} title="Good to know" mild />
       ))}
     </li>
   )

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import type { Connection, RemoteTable, Table } from '@/api/model'
 import { connectionsQuery, remoteTablesQuery } from '@/api/queries/connections'
 import { useAddTable, useDownload } from '@/api/queries/snapshots'
 import { many } from '@/lib/format'
+import { Dialog } from '@/ui/Dialog'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { LinkButton } from '@/ui/LinkButton'
@@ -24,9 +25,9 @@ export function AddTable(props: AddTableProps) {
       <Button size="xs" variant="default" fullWidth onClick={() => setOpened(true)}>
         Add tables
       </Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Add tables" size="lg">
+      <Dialog opened={opened} onClose={() => setOpened(false)} title="Add tables" size="lg">
         <Choose {...props} onClose={() => setOpened(false)} />
-      </Modal>
+      </Dialog>
     </>
   )
 }

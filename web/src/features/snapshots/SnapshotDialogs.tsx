@@ -1,10 +1,11 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Snapshot } from '@/api/model'
 import { useDeleteSnapshot, useRenameSnapshot } from '@/api/queries/snapshots'
 import { many } from '@/lib/format'
 import { Confirm } from '@/ui/Confirm'
+import { Dialog } from '@/ui/Dialog'
 import { ErrorNote } from '@/ui/ErrorNote'
 
 interface DialogProps {
@@ -15,9 +16,9 @@ interface DialogProps {
 
 export function RenameSnapshot({ snapshot, opened, onClose }: DialogProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Rename the snapshot" centered>
+    <Dialog opened={opened} onClose={onClose} title="Rename the snapshot">
       <Rename snapshot={snapshot} onClose={onClose} />
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -1,8 +1,9 @@
-import { Button, Drawer, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { Button, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useSyncExternalStore } from 'react'
 import type { Column, Table } from '@/api/model'
 import { useResolve } from '@/api/queries/records'
 import { full } from '@/grid/fields/values'
+import { SidePanel } from '@/ui/Dialog'
 import { Diff } from '@/ui/Diff'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { StatusChip } from '@/ui/StatusChip'
@@ -23,9 +24,9 @@ interface RecordPanelProps {
 /** One record beside the grid: every field, what is unpublished, what is in conflict. */
 export function RecordPanel({ recordId, onClose, ...rest }: RecordPanelProps) {
   return (
-    <Drawer opened={recordId !== undefined} onClose={onClose} position="right" size="lg" title="Record">
+    <SidePanel opened={recordId !== undefined} onClose={onClose} size="lg" title="Record">
       {recordId !== undefined && <Opened key={recordId} recordId={recordId} {...rest} />}
-    </Drawer>
+    </SidePanel>
   )
 }
 
