@@ -1,10 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import { isRecord } from '@/api/errors'
 import { isFinal, type Job, type Page, type TableOutcome } from '@/api/model'
 import { jobKeys, jobQuery, outcomesQuery } from '@/api/queries/jobs'
 import { snapshotKeys } from '@/api/queries/snapshots'
-import type { LiveEvent } from './protocol'
+import type { JobProgressed } from './protocol.generated'
 import { useTopic } from './react'
 
 /** A job that follows its events: counts are taken over at once, other changes are read. */
@@ -15,12 +14,14 @@ export function useLiveJob(id: string) {
   useTopic(`job:${id}`, {
     onReset: reread,
     onEvent: event => {
-      if (event.type !== 'job.progressed') return reread()
-      client.setQueryData(jobQuery(id).queryKey, job => job && withProgress(job, event))
-      client.setQueryData(
-        outcomesQuery(id, undefined).queryKey,
-        page => page && withTableProgress(page, event),
-      )
+      if (event.type === 'job.progressed') {
+        const { data } = event
+        client.setQueryData(jobQuery(id).queryKey, job => job && withProgress(job, data))
+        client.setQueryData(
+          outcomesQuery(id, undefined).queryKey,
+          page => page && withTableProgress(page, data),
+        )
+      } else reread()
     },
   })
 
@@ -39,18 +40,17 @@ export function useLiveJob(id: string) {
   return query
 }
 
-/** The job with the counts of the event; an event without counts changes nothing. */
-export function withProgress(job: Job, event: LiveEvent): Job {
-  const { progress } = event.data
-  return isRecord(progress) ? { ...job, progress: { ...job.progress, ...progress } } : job
+/** The job with the counts of the event. */
+export function withProgress(job: Job, told: JobProgressed): Job {
+  return { ...job, progress: { ...told.progress } }
 }
 
 /** The outcomes with the counts of the table the event speaks of. */
-export function withTableProgress(page: Page<TableOutcome>, event: LiveEvent): Page<TableOutcome> {
-  const { table_id, table } = event.data
-  if (!isRecord(table)) return page
-  const items = page.items.map(one =>
-    one.table_id === table_id ? { ...one, progress: { ...one.progress, ...table } } : one,
-  )
-  return { ...page, items }
+export function withTableProgress(page: Page<TableOutcome>, told: JobProgressed): Page<TableOutcome> {
+  const { table_id, table } = told
+  if (!table) return page
+  return {
+    ...page,
+    items: page.items.map(one => (one.table_id === table_id ? { ...one, progress: { ...table } } : one)),
+  }
 }

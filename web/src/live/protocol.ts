@@ -1,15 +1,19 @@
 /** What the socket says. Events are small: ids and changed cells, never tables. */
 
 import { isRecord } from '@/api/errors'
+import { type EventData, type EventType, eventTypes } from './protocol.generated'
 
-export interface LiveEvent {
+type EventOf<T extends EventType> = {
   readonly topic: string
   readonly id: string
-  readonly type: string
+  readonly type: T
   /** The tab that caused it. */
   readonly origin: string | undefined
-  readonly data: Readonly<Record<string, unknown>>
+  readonly data: EventData[T]
 }
+
+/** An event with the data of its type. */
+export type LiveEvent = { [T in EventType]: EventOf<T> }[EventType]
 
 export type ServerMessage =
   | { readonly op: 'event'; readonly event: LiveEvent }
@@ -38,10 +42,17 @@ export function readMessage(raw: unknown): ServerMessage | undefined {
   switch (message.op) {
     case 'event': {
       const id = text(message.id)
-      const type = text(message.type)
-      if (!topic || !id || !type) return undefined
-      const data = isRecord(message.data) ? message.data : {}
-      return { op: 'event', event: { topic, id, type, origin: text(message.origin), data } }
+      const type = eventTypes.find(known => known === message.type)
+      if (!topic || !id || !type || !isRecord(message.data)) return undefined
+      // The server made the data from the types this union is generated from.
+      const event = {
+        topic,
+        id,
+        type,
+        origin: text(message.origin),
+        data: message.data,
+      } as unknown as LiveEvent
+      return { op: 'event', event }
     }
     case 'subscribed':
       return topic ? { op: 'subscribed', topic, id: text(message.id) } : undefined

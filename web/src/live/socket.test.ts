@@ -60,7 +60,13 @@ class Server {
   }
 
   private tell(n: number) {
-    this.say({ op: 'event', topic: 't', id: `e-${n}`, type: 'job.changed', data: { text: this.log[n - 1] } })
+    this.say({
+      op: 'event',
+      topic: 't',
+      id: `e-${n}`,
+      type: 'snapshot.changed',
+      data: { name: this.log[n - 1] },
+    })
   }
 
   write(text: string) {
@@ -88,7 +94,9 @@ async function connected() {
   const live = new Live(server.options)
   let shown: unknown[] = []
   const stop = live.subscribe('t', {
-    onEvent: (event: LiveEvent) => shown.push(event.data.text),
+    onEvent: (event: LiveEvent) => {
+      if (event.type === 'snapshot.changed') shown.push(event.data.name)
+    },
     onReset: () => {
       shown = [...server.log]
     },

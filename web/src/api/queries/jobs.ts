@@ -4,6 +4,7 @@ import { isFinal, type Job, type JobState, type Page, type TableOutcome } from '
 
 export const jobKeys = {
   all: ['jobs'] as const,
+  lists: ['jobs', 'list'] as const,
   list: (filter: JobFilter) => ['jobs', 'list', filter] as const,
   /** A job and all that is read of it. */
   one: (id: string) => ['jobs', 'one', id] as const,

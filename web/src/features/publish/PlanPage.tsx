@@ -29,7 +29,11 @@ export function PlanPage() {
   useTopic(`snapshot:${snapshotId}`, {
     onReset: reread,
     onEvent: event => {
-      if (event.type === 'plan.changed') reread()
+      if (event.type !== 'plan.changed' || event.data.plan_id !== planId) return
+      const { state, counts } = event.data
+      client.setQueryData(planQuery(planId).queryKey, now => now && { ...now, state, counts: { ...counts } })
+      // Every item has a state of its own: they are read once the publish settles.
+      if (state !== 'applying') reread()
     },
   })
   const error = plan.error ?? tables.error

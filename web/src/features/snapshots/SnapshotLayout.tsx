@@ -3,9 +3,11 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Snapshot, Table } from '@/api/model'
+import { jobKeys } from '@/api/queries/jobs'
 import { snapshotKeys, snapshotQuery, tablesQuery, useDownload } from '@/api/queries/snapshots'
 import { short } from '@/lib/format'
 import { useTopic } from '@/live/react'
+import { withTableChange } from '@/live/tables'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { LinkButton } from '@/ui/LinkButton'
 import { useTitle } from '@/ui/Page'
@@ -29,12 +31,20 @@ export function SnapshotLayout() {
   useTopic(`snapshot:${snapshotId}`, {
     onReset: reread,
     onEvent: event => {
-      if (
-        event.type === 'table.changed' ||
-        event.type === 'table.schema_changed' ||
-        event.type === 'snapshot.changed'
-      ) {
-        reread()
+      switch (event.type) {
+        case 'table.changed': {
+          const { queryKey } = tablesQuery(snapshotId)
+          const known = client.getQueryData(queryKey)
+          const changed = known && withTableChange(known, event.data)
+          if (changed) client.setQueryData(queryKey, changed)
+          else reread()
+          return
+        }
+        case 'table.schema_changed':
+        case 'snapshot.changed':
+          return reread()
+        case 'job.changed':
+          void client.invalidateQueries({ queryKey: jobKeys.lists })
       }
     },
   })

@@ -40,6 +40,8 @@ export class RecordPages implements GridSource {
   private readonly records = new Map<string, RecordBody>()
   private readonly rows = new Map<string, RecordRow>()
   private readonly listeners = new Set<() => void>()
+  /** Pages whose answer on its way may be old already. */
+  private readonly outdated = new Set<number>()
   private watched: Span = { from: 0, to: 0 }
   private closed = false
   private stopEdits: (() => void) | undefined
@@ -126,11 +128,18 @@ export class RecordPages implements GridSource {
   /** Everything may have changed: what is on screen is read again now, the rest when it is looked at. */
   refresh(): void {
     for (const page of this.pages.values()) page.stale = true
-    for (const { abort } of this.loading.values()) abort.abort()
+    // An answer on its way may be older than the change. It is not given up: a
+    // stream of changes would then leave nothing to look at.
+    for (const page of this.loading.keys()) this.outdated.add(page)
     this.error = undefined
-    if (!this.ready || this.count === 0) void this.fetch(0)
-    else this.watch(this.watched, 0)
+    this.fetchShown()
     this.changed()
+  }
+
+  private fetchShown(): void {
+    if (!this.ready || this.count === 0) {
+      if (!this.loading.has(0)) void this.fetch(0)
+    } else this.watch(this.watched, 0)
   }
 
   /** Shows what a write stored without waiting for it to be read again. */
@@ -171,7 +180,9 @@ export class RecordPages implements GridSource {
       })
       .finally(() => {
         if (this.loading.get(page)?.abort === abort) this.loading.delete(page)
-        if (!this.closed) this.changed()
+        if (this.closed) return
+        if (this.outdated.delete(page) && this.error === undefined) this.fetchShown()
+        this.changed()
       })
     this.loading.set(page, { abort, done })
     return done
@@ -184,7 +195,7 @@ export class RecordPages implements GridSource {
     this.exact = answer.total_is_exact
     for (const record of answer.items) this.keep(record)
     this.pages.delete(page)
-    this.pages.set(page, { ids: answer.items.map(r => r.id), stale: false })
+    this.pages.set(page, { ids: answer.items.map(r => r.id), stale: this.outdated.has(page) })
     for (const known of [...this.pages.keys()]) if (!this.exists(known)) this.pages.delete(known)
     this.forget()
   }

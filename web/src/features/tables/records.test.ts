@@ -95,6 +95,25 @@ describe('record pages', () => {
     expect(pages.count).toBe(10)
   })
 
+  it('read once more when a change came while they read, without giving up the answer', async () => {
+    const s = server(300)
+    const pages = new RecordPages(s.read, noEdits())
+    pages.open()
+    await s.answerAll()
+    pages.watch({ from: 0, to: 30 }, 0)
+    pages.refresh()
+    s.state.title = n => `new ${n}`
+    pages.refresh()
+    pages.refresh()
+    expect(s.asked.length).toBe(1)
+    expect(s.asked[0]?.signal.aborted).toBe(false)
+    await s.answerAll()
+    expect(s.asked.length).toBe(1)
+    await s.answerAll()
+    expect(pages.rowAt(3)?.value('title')).toBe('new 3')
+    expect(s.asked.length).toBe(0)
+  })
+
   it('wait for every row of a copy, and fail rather than leave a gap', async () => {
     const s = server(1000)
     const pages = new RecordPages(s.read, noEdits())

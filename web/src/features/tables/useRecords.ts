@@ -9,8 +9,9 @@ import { Edits } from './Edits'
 import { RecordPages } from './RecordPages'
 import { type TableView, toQuery } from './view'
 
-/** A burst of events makes one reading, not one each. */
-const pause = 250
+/** A burst of events makes one reading, and a stream of them one a second. */
+const burst = 250
+const stream = 1000
 
 const someoneElse =
   'Someone changed this cell after you had opened it. Look at what it holds now, then save yours over it or drop it.'
@@ -27,11 +28,23 @@ export function useRecords(
   // Edits outlive a change of the view: what is on its way stays on its way.
   const current = useRef<RecordPages>(null)
   const timer = useRef(0)
+  const lastRead = useRef(0)
   const refreshSoon = useRef(() => {
-    clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => current.current?.refresh(), pause)
+    if (timer.current !== 0) return
+    const wait = Math.max(burst, lastRead.current + stream - Date.now())
+    timer.current = window.setTimeout(() => {
+      timer.current = 0
+      lastRead.current = Date.now()
+      current.current?.refresh()
+    }, wait)
   })
-  useEffect(() => () => clearTimeout(timer.current), [])
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current)
+      timer.current = 0
+    },
+    [],
+  )
   const edits = useMemo(
     () =>
       new Edits(
@@ -77,7 +90,12 @@ export function useRecords(
 }
 
 function concerns(event: LiveEvent, tableId: string): boolean {
-  if (!event.type.startsWith('records.') && event.type !== 'table.changed') return false
-  const table = event.data.table_id
-  return table === undefined || table === tableId
+  switch (event.type) {
+    case 'records.changed':
+    case 'records.created':
+    case 'records.deleted':
+      return event.data.table_id === tableId
+    default:
+      return false
+  }
 }

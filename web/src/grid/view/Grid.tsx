@@ -7,30 +7,11 @@
  * which no table element can be. The lint rules that look for tab stops, key
  * handlers and table elements are off in this folder for that reason.
  */
-import {
-  type Ref,
-  useCallback,
-  useId,
-  useImperativeHandle,
-  useMemo,
-  useRef,
-  useState,
-  useSyncExternalStore,
-} from 'react'
+import { useCallback, useId, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { type Changes, clear, fillDown } from '../core/changes'
 import { columnOffsets, scrollHeight } from '../core/geometry'
 import { type Command, commandFor } from '../core/keymap'
-import {
-  at,
-  fitSelection,
-  move,
-  nearest,
-  origin,
-  type Place,
-  rangeOf,
-  type Selection,
-  selectAll,
-} from '../core/selection'
+import { at, fitSelection, move, origin, rangeOf, type Selection, selectAll } from '../core/selection'
 import type { CellPatch, GridColumn, GridSource } from '../source'
 import { Editor, type Leave } from './Editor'
 import css from './grid.module.css'
@@ -41,12 +22,6 @@ import { useClipboard } from './useClipboard'
 import { useEditing } from './useEditing'
 import { usePointer } from './usePointer'
 import { useViewport } from './useViewport'
-
-export interface GridHandle {
-  /** Selects the cell and brings it into view. */
-  goTo(place: Place): void
-  focus(): void
-}
 
 export interface GridProps {
   label: string
@@ -63,7 +38,6 @@ export interface GridProps {
   onResize?(columnId: string, width: number): void
   onUndo?(): void
   onRedo?(): void
-  ref?: Ref<GridHandle>
 }
 
 export function Grid(props: GridProps) {
@@ -86,10 +60,6 @@ export function Grid(props: GridProps) {
     setChosen(next)
     view.reveal(next.active)
   }
-  useImperativeHandle(props.ref, () => ({
-    goTo: place => select(at(nearest(place, size))),
-    focus: () => scroller.current?.focus(),
-  }))
 
   const patch = (changes: Changes) => {
     if (changes.patches.length > 0) props.onPatch(changes.patches)
@@ -121,6 +91,8 @@ export function Grid(props: GridProps) {
   const obey = (command: Command) => {
     switch (command.do) {
       case 'move':
+        // The first column may be in view, frozen, while its neighbours are not.
+        if (command.step === 'rowStart' || command.step === 'first') scroller.current?.scrollTo({ left: 0 })
         return select(move(selection, command.step, size, view.pageRows, command.extend))
       case 'selectAll':
         return setChosen(selectAll(size))

@@ -1,4 +1,5 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import {
   columnWindow,
   contentTop,
@@ -34,6 +35,7 @@ export function useViewport(
 ) {
   const [size, setSize] = useState({ width: 0, height: 0 })
   const [drawn, setDrawn] = useState(nothing)
+  const shown = useRef(nothing)
   const last = useRef({ top: 0, settle: 0 })
   const geometry: RowGeometry = useMemo(
     () => ({ count, rowHeight, viewHeight: Math.max(0, size.height - headerHeight) }),
@@ -51,7 +53,7 @@ export function useViewport(
   }, [scroller])
 
   const draw = useCallback(
-    (speed: number) => {
+    (speed: number, urgent: boolean) => {
       const element = scroller.current
       if (!element) return
       const top = contentTop(geometry, element.scrollTop)
@@ -60,7 +62,13 @@ export function useViewport(
         columns: columnWindow(offsets, frozen, element.scrollLeft, size.width - rowHeadWidth),
         shift: Math.round(element.scrollTop - top),
       }
-      setDrawn(now => (equal(now, next) ? now : next))
+      if (!equal(shown.current, next)) {
+        shown.current = next
+        // A scroll draws before the browser paints: a frame later the eye would
+        // meet blank paper. Layout effects cannot and need not.
+        if (urgent) flushSync(() => setDrawn(next))
+        else setDrawn(next)
+      }
       const first = Math.floor(top / rowHeight)
       const bottom = Math.ceil((top + geometry.viewHeight) / rowHeight)
       watch({ from: first, to: Math.min(count, bottom) }, speed === 0 ? 0 : speed > 0 ? 1 : -1)
@@ -68,7 +76,7 @@ export function useViewport(
     [scroller, geometry, offsets, frozen, size.width, rowHeight, count, watch],
   )
 
-  useLayoutEffect(() => draw(0), [draw])
+  useLayoutEffect(() => draw(0, false), [draw])
   useEffect(() => () => clearTimeout(last.current.settle), [])
 
   const onScroll = useCallback(() => {
@@ -77,8 +85,8 @@ export function useViewport(
     const speed = element.scrollTop - last.current.top
     last.current.top = element.scrollTop
     clearTimeout(last.current.settle)
-    draw(speed)
-    last.current.settle = window.setTimeout(() => draw(0), 140)
+    draw(speed, true)
+    last.current.settle = window.setTimeout(() => draw(0, false), 140)
   }, [scroller, draw])
 
   const reveal = useCallback(
