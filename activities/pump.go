@@ -38,15 +38,25 @@ func (c *copying) enumerate(ctx context.Context) error {
 	}
 	defer func() { _ = pages.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
-	fetched := make(chan connectors.Page, 1)
+	fetched, batches := make(chan connectors.Page), make(chan batch)
 	var ended error // why reading stopped; set before fetched is closed
 	group.Go(func() error {
 		defer close(fetched)
 		ended = c.fetch(ctx, pages, fetched)
 		return nil
 	})
-	group.Go(func() error { return c.save(ctx, fetched, &ended) })
-	return group.Wait()
+	group.Go(func() error {
+		defer close(batches)
+		return gather(ctx, fetched, &ended, batches)
+	})
+	group.Go(func() error { return c.save(ctx, batches) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if errors.Is(ended, io.EOF) {
+		return nil
+	}
+	return ended
 }
 
 func (c *copying) open(ctx context.Context) (connectors.Pages, error) {
@@ -89,69 +99,71 @@ func (c *copying) fetch(ctx context.Context, pages connectors.Pages, to chan<- c
 	}
 }
 
-// save stores pages as they come, several in one transaction, and with the last
-// of them that the enumeration is complete.
-func (c *copying) save(ctx context.Context, fetched <-chan connectors.Page, ended *error) error {
+// gather puts pages together, so that one transaction holds several, while the
+// last ones are being stored: the service never waits for the database. With the
+// last of them it says that the enumeration is complete.
+func gather(ctx context.Context, fetched <-chan connectors.Page, ended *error, batches chan<- batch) error {
 	b := newBatch()
 	timer := time.NewTimer(saveAfter)
 	defer timer.Stop()
+	due := false
 	for {
+		from, to := fetched, batches
+		if b.full() {
+			from = nil
+		} else if !due || b.pages == 0 {
+			to = nil
+		}
 		select {
-		case page, more := <-fetched:
+		case page, more := <-from:
 			if !more {
-				return c.saveLast(ctx, &b, *ended)
+				return gatherLast(ctx, b, *ended, batches)
 			}
 			b.add(page)
-			if !b.full() {
-				continue
-			}
+		case to <- b:
+			b, due = newBatch(), false
+			timer.Reset(saveAfter)
 		case <-timer.C:
+			due = true
+		case <-ctx.Done():
+			return ctx.Err() // paused or cancelled: at the last checkpoint, now
 		}
-		if err := c.write(ctx, &b); err != nil {
-			return err
-		}
-		timer.Reset(saveAfter)
 	}
 }
 
-// saveLast stores what was read before reading stopped.
-func (c *copying) saveLast(ctx context.Context, b *batch, ended error) error {
+// gatherLast hands on what was read before reading stopped.
+func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch) error {
 	if ctx.Err() != nil {
-		return ctx.Err() // paused or cancelled: at the last checkpoint, now
+		return ctx.Err()
 	}
 	b.page.Complete = errors.Is(ended, io.EOF)
-	if b.page.Complete {
-		b.pages++ // an enumeration without a record is stored too
+	if b.pages == 0 && !b.page.Complete {
+		return nil // an enumeration without a record is stored too, a failure is not
 	}
-	if err := c.write(ctx, b); err != nil {
-		return err
-	}
-	if b.complete {
+	select {
+	case batches <- b:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return ended
 }
 
-func (c *copying) write(ctx context.Context, b *batch) error {
-	if b.pages == 0 {
-		return nil
+// save stores batches in the order of their pages.
+func (c *copying) save(ctx context.Context, batches <-chan batch) error {
+	for b := range batches {
+		if _, err := c.db.SavePage(ctx, c.run, b.page); err != nil {
+			return fmt.Errorf("store %d records of table %s: %w", len(b.page.Records), c.run.TableID, err)
+		}
+		c.noted()
 	}
-	if _, err := c.db.SavePage(ctx, c.run, b.page); err != nil {
-		return fmt.Errorf("store %d records of table %s: %w", len(b.page.Records), c.run.TableID, err)
-	}
-	c.noted()
-	complete := b.page.Complete
-	*b = newBatch()
-	b.complete = complete
 	return nil
 }
 
 // batch collects pages for one transaction.
 type batch struct {
-	page     store.PageWrite
-	pages    int
-	bytes    int
-	complete bool // what was written last completed the enumeration
+	page  store.PageWrite
+	pages int
+	bytes int
 }
 
 func newBatch() batch {

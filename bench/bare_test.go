@@ -107,31 +107,36 @@ func prepareBare(b testing.TB, conn *pgx.Conn) {
 	require.NoError(b, err)
 }
 
-// measured is how long something took and what this process's share of it was.
+// measured is how long something took and what CPU time it cost: that of the
+// process that did it, and that of its database connections.
 type measured struct {
-	records int
-	took    time.Duration
-	cpu     time.Duration
+	records  int
+	took     time.Duration
+	cpu      time.Duration
+	database time.Duration
 }
 
 func (m measured) rate() float64 { return float64(m.records) / m.took.Seconds() }
 
 func (m measured) String() string {
-	return fmt.Sprintf("%.0f records/s (%d in %.2f s, %.2f CPU-s)", m.rate(), m.records, m.took.Seconds(), m.cpu.Seconds())
+	return fmt.Sprintf("%.0f records/s (%d in %.2f s, %.2f CPU-s and %.2f in the database)",
+		m.rate(), m.records, m.took.Seconds(), m.cpu.Seconds(), m.database.Seconds())
 }
 
-func measure(b testing.TB, records int, work func() error) measured {
+// measure times work that this process does over one database.
+func measure(b testing.TB, d *database, records int, work func() error) measured {
 	b.Helper()
-	cpu, start := ownCPU(), time.Now()
+	before, cpu, start := d.cpu(b), ownCPU(), time.Now()
 	require.NoError(b, work())
-	return measured{records: records, took: time.Since(start), cpu: ownCPU() - cpu}
+	return measured{records: records, took: time.Since(start), cpu: ownCPU() - cpu, database: d.cpu(b) - before}
 }
 
 // bareLoad is L: fetch, parse and one COPY, side by side.
-func bareLoad(b testing.TB, s *site, conn *pgx.Conn, n int) measured {
+func bareLoad(b testing.TB, s *site, d *database, n int) measured {
 	b.Helper()
+	conn := d.conn(b)
 	prepareBare(b, conn)
-	return measure(b, n, func() error {
+	return measure(b, d, n, func() error {
 		group, ctx := errgroup.WithContext(b.Context())
 		pages := make(chan []bareRow, 16)
 		group.Go(func() error { return s.fetchRows(ctx, n, pages) })
@@ -164,10 +169,11 @@ func bareLoad(b testing.TB, s *site, conn *pgx.Conn, n int) measured {
 
 // bareDownload is D: COPY to a temporary table, upsert and a checkpoint row, all
 // committed per 1,000 rows, on one connection, while the next pages are fetched.
-func bareDownload(b testing.TB, s *site, conn *pgx.Conn, n int) measured {
+func bareDownload(b testing.TB, s *site, d *database, n int) measured {
 	b.Helper()
+	conn := d.conn(b)
 	prepareBare(b, conn)
-	return measure(b, n, func() error {
+	return measure(b, d, n, func() error {
 		group, ctx := errgroup.WithContext(b.Context())
 		pages := make(chan []bareRow, 16)
 		group.Go(func() error { return s.fetchRows(ctx, n, pages) })
@@ -176,12 +182,13 @@ func bareDownload(b testing.TB, s *site, conn *pgx.Conn, n int) measured {
 	})
 }
 
-// sequential is the loop everybody writes first: fetch, store, next. One page
-// at a time, stored as bareDownload does.
-func sequential(b testing.TB, s *site, conn *pgx.Conn, n int) measured {
+// sequential is the loop that asks for one page after the other, and stores
+// while it waits for the next.
+func sequential(b testing.TB, s *site, d *database, n int) measured {
 	b.Helper()
+	conn := d.conn(b)
 	prepareBare(b, conn)
-	return measure(b, n, func() error {
+	return measure(b, d, n, func() error {
 		group, ctx := errgroup.WithContext(b.Context())
 		pages := make(chan []bareRow, 1)
 		group.Go(func() error { return s.fetchRows(ctx, n, pages) })

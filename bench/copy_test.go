@@ -35,10 +35,10 @@ func (o opener) Open(_ context.Context, _, connectionID string) (connectors.Conn
 
 // copyTable runs a download's activities in this process, without an engine:
 // the way to profile them.
-func copyTable(b *testing.B, database string, s *site, n int) measured {
+func copyTable(b *testing.B, d *database, s *site, n int) measured {
 	b.Helper()
 	ctx := b.Context()
-	db, err := store.Open(ctx, store.Config{URL: database})
+	db, err := store.Open(ctx, store.Config{URL: d.url})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, db.Close()) }()
 	require.NoError(b, db.Migrate(ctx))
@@ -62,7 +62,7 @@ func copyTable(b *testing.B, database string, s *site, n int) measured {
 	in := activities.RunInput{DownloadInput: contract.DownloadInput{OrganizationID: table.OrganizationID, TableID: table.ID, JobID: job.ID, Mode: models.DownloadFull}}
 	_, err = env.ExecuteActivity(downloads.BeginDownload, in)
 	require.NoError(b, err)
-	return measure(b, n, func() error {
+	return measure(b, d, n, func() error {
 		value, err := env.ExecuteActivity(downloads.CopyPages, activities.CopyInput{RunInput: in, Turn: time.Hour})
 		if err != nil {
 			return err
@@ -99,9 +99,9 @@ func newTable(b testing.TB, db *store.Store) (*store.Org, models.Table) {
 func BenchmarkActivities(b *testing.B) {
 	const n = 100_000
 	s := startSite(b, n)
-	conn := connect(b)
+	bare := newDatabase(b)
 	for range 3 {
-		load, down := bareLoad(b, s, conn, n), bareDownload(b, s, conn, n)
+		load, down := bareLoad(b, s, bare, n), bareDownload(b, s, bare, n)
 		got := copyTable(b, newDatabase(b), s, n)
 		b.Logf("L %v", load)
 		b.Logf("D %v", down)

@@ -11,16 +11,23 @@ import (
 	"github.com/scratch-platform/scratch/internal/testkit"
 )
 
-// newDatabase makes an empty PostgreSQL database that goes with the benchmark.
-func newDatabase(b testing.TB) string {
-	b.Helper()
-	return testkit.Postgres(b)
+// database is a PostgreSQL database of its own, that goes with the benchmark.
+type database struct {
+	url   string
+	watch *pgx.Conn // looks at the others
+	bare  *pgx.Conn
 }
 
-// connect opens one connection to a database of its own.
-func connect(b testing.TB) *pgx.Conn {
+func newDatabase(b testing.TB) *database {
 	b.Helper()
-	conn, err := pgx.Connect(b.Context(), newDatabase(b))
+	d := &database{url: testkit.Postgres(b)}
+	d.watch = d.dial(b)
+	return d
+}
+
+func (d *database) dial(b testing.TB) *pgx.Conn {
+	b.Helper()
+	conn, err := pgx.Connect(b.Context(), d.url)
 	require.NoError(b, err)
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -28,4 +35,28 @@ func connect(b testing.TB) *pgx.Conn {
 		_ = conn.Close(ctx)
 	})
 	return conn
+}
+
+// conn is the one connection bare Go works on.
+func (d *database) conn(b testing.TB) *pgx.Conn {
+	b.Helper()
+	if d.bare == nil {
+		d.bare = d.dial(b)
+	}
+	return d.bare
+}
+
+// cpu is the CPU time that the open connections have used; 0 for a server on
+// another machine.
+func (d *database) cpu(b testing.TB) time.Duration {
+	b.Helper()
+	rows, err := d.watch.Query(b.Context(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+	require.NoError(b, err)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	require.NoError(b, err)
+	var sum time.Duration
+	for _, pid := range pids {
+		sum += cpuOf(pid)
+	}
+	return sum
 }
