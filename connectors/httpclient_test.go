@@ -195,7 +195,11 @@ func TestLostAnswers(t *testing.T) {
 		{"unknown host", "http://no-such-host.invalid", KindUnavailable, KindUnavailable, "host"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client := testClient(t, tc.base, func(c *HTTPConfig) { c.Timeout = 300 * time.Millisecond })
+			client := testClient(t, tc.base, func(c *HTTPConfig) {
+				if tc.base == slow.URL {
+					c.Timeout = 200 * time.Millisecond
+				}
+			})
 			_, err := client.Do(t.Context(), HTTPRequest{Method: "GET", Tried: "read"})
 			e := requireKind(t, err, tc.read)
 			require.Contains(t, e.Code, tc.code)
@@ -207,6 +211,27 @@ func TestLostAnswers(t *testing.T) {
 			_, err = client.Do(t.Context(), HTTPRequest{Method: "POST", Body: "x", Tried: "ask", Reads: true})
 			requireKind(t, err, tc.read)
 		})
+	}
+}
+
+// Over HTTP/2 too, a write that the service broke off is ambiguous and was sent
+// once.
+func TestWriteOverHTTP2(t *testing.T) {
+	var hits atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		hits.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := testClient(t, server.URL, func(c *HTTPConfig) { c.Transport = server.Client().Transport })
+	for _, body := range []any{nil, 1} {
+		hits.Store(0)
+		_, err := client.Do(t.Context(), HTTPRequest{Method: "POST", Body: body, Tried: "write"})
+		requireKind(t, err, KindAmbiguous)
+		require.EqualValues(t, 1, hits.Load())
 	}
 }
 

@@ -92,7 +92,8 @@ func (r *redactor) text(s string) string {
 	return s
 }
 
-// clean takes the secrets out of every text of an error, and bounds them.
+// clean takes the secrets out of every text of an error (Promise 10), and bounds
+// them.
 func (r *redactor) clean(e *Error) *Error {
 	e.Words = models.Bound(r.text(e.Words), MaxServiceWords)
 	e.Reason = models.Bound(r.text(e.Reason), MaxServiceWords)

@@ -34,6 +34,8 @@ func (c Comparison) Equal(a, b json.RawMessage) bool {
 		return equalInstant(a, b)
 	case CompareNullEmpty:
 		return blank(a) && blank(b)
+	case CompareAttachment:
+		return equalBy(a, b, filesOf)
 	default:
 		return false
 	}
@@ -50,9 +52,9 @@ func equalBy[T comparable](a, b json.RawMessage, read func(json.RawMessage) (T, 
 	return ok && left == right
 }
 
-// blank is null, absent or "".
+// blank is null, absent, "" or [].
 func blank(value json.RawMessage) bool {
-	return value == nil || string(value) == "null" || string(value) == `""`
+	return value == nil || string(value) == "null" || string(value) == `""` || string(value) == "[]"
 }
 
 func decimalOf(value json.RawMessage) (string, bool) {

@@ -79,8 +79,8 @@ func Definition() connectors.Definition {
 		},
 		Capabilities: connectors.CapabilitiesOf(&Connector{}),
 		Cannot: []string{
-			"Changes are not written back into the uploaded file: export the table as a new one.",
-			"Spreadsheets (.xlsx, .ods) are not read: save them as CSV.",
+			"write changes back into the uploaded file: export the table as a new one",
+			"read spreadsheets (.xlsx, .ods): save them as CSV",
 		},
 		Open: open,
 	}
