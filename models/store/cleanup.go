@@ -7,6 +7,67 @@ import (
 	"github.com/scratch-platform/scratch/models"
 )
 
+// How long things are kept that nobody needs for ever.
+const (
+	// keepEvents is how long a client may be away and still miss nothing.
+	keepEvents = 24 * time.Hour
+	// keepPlans is how long a plan that was never applied can be looked at.
+	keepPlans = 7 * 24 * time.Hour
+	// keepRemoved is the least time between the removal of a table and the end
+	// of its records, so that what still reads or writes them has ended.
+	keepRemoved = time.Hour
+	// keepSuggestions is how long the decision on a suggestion can be undone.
+	keepSuggestions = 30 * 24 * time.Hour
+	// keepAnswers is how long a repeated request is known as one.
+	keepAnswers = 7 * 24 * time.Hour
+	// cleanBatch bounds what one transaction of cleaning up deletes.
+	cleanBatch = 2000
+)
+
+// CleanUp deletes what is kept no longer: credentials whose time is over, old
+// events, plans never applied, removed tables, decided suggestions. It works in
+// small transactions and may be run at any time, by one process or several.
+func (y *System) CleanUp(ctx context.Context) error {
+	now := y.s.now()
+	if err := y.ExpireCredentials(ctx); err != nil {
+		return err
+	}
+	steps := []func() (int64, error){
+		func() (int64, error) { return y.TrimEvents(ctx, now.Add(-keepEvents), cleanBatch) },
+		func() (int64, error) { return y.PrunePlans(ctx, now.Add(-keepPlans), 10) },
+		func() (int64, error) { n, err := y.DropRemoved(ctx, now.Add(-keepRemoved), 10); return int64(n), err },
+		func() (int64, error) {
+			return y.prune(ctx, "DELETE FROM suggestions WHERE id IN (SELECT id FROM suggestions WHERE decided_at < ? LIMIT ?)", now.Add(-keepSuggestions))
+		},
+		func() (int64, error) {
+			return y.prune(ctx, `DELETE FROM operation_answers WHERE (organization_id, operation_id, request) IN (
+				SELECT organization_id, operation_id, request FROM operation_answers WHERE at < ? LIMIT ?)`, now.Add(-keepAnswers))
+		},
+	}
+	for _, step := range steps {
+		for {
+			n, err := step()
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// prune deletes rows by a statement that takes a time, in microseconds, and a
+// limit.
+func (y *System) prune(ctx context.Context, statement string, before time.Time) (n int64, err error) {
+	err = y.tx(ctx, func(tx *Tx) error {
+		n, err = tx.exec(statement, micros(before), cleanBatch)
+		return err
+	})
+	return n, err
+}
+
 // ExpireCredentials forgets sign-in links, sessions and tickets whose time is
 // over.
 func (y *System) ExpireCredentials(ctx context.Context) error {

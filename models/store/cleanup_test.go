@@ -53,3 +53,27 @@ func TestOldPlansAndCredentialsGo(t *testing.T) {
 		require.Zero(t, count(t, s, "SELECT count(*) FROM ws_tickets"))
 	})
 }
+
+// Breaks when what nobody needs any more stays for ever, or what is needed goes.
+func TestCleanUp(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		build(t, org, actor, table)
+		ready := build(t, org, actor, table)
+		relayAll(t, s)
+		rows := func(name string) int64 { return count(t, s, "SELECT count(*) FROM "+name) }
+		require.NoError(t, s.System().CleanUp(ctx))
+		require.EqualValues(t, 2, rows("plans"))
+		require.NotZero(t, rows("events"))
+		real := s.now
+		s.now = func() time.Time { return real().Add(40 * 24 * time.Hour) }
+		require.NoError(t, s.System().CleanUp(ctx))
+		require.EqualValues(t, 1, rows("plans"))
+		require.Zero(t, rows("events"))
+		require.Zero(t, rows("topics"))
+		_, err := org.Plan(ctx, ready.ID)
+		require.NoError(t, err)
+		require.Len(t, allRecords(t, org, table.ID), 4)
+	})
+}

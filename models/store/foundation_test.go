@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -26,6 +27,9 @@ func TestSecondProcessOnTheFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "scratch.db")
 	first, err := Open(t.Context(), Config{URL: path})
 	require.NoError(t, err)
+	file, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), file.Mode().Perm(), "only its owner reads the database")
 	_, err = Open(t.Context(), Config{URL: path})
 	require.True(t, models.HasCode(err, "store.in_use"), "%v", err)
 	require.NoError(t, first.Close())

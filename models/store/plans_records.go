@@ -158,6 +158,9 @@ func (e *settledRecords) save() error {
 	if err := e.c.remove(goneIDs); err != nil {
 		return err
 	}
+	if err := e.c.tx.rejectSuggestions(e.c.row.ID, goneIDs); err != nil {
+		return err
+	}
 	for id := range e.changed {
 		if e.gone[id] {
 			continue
@@ -177,4 +180,14 @@ func (e *settledRecords) save() error {
 		return err
 	}
 	return e.c.tell(models.EventRecordsChanged, moved)
+}
+
+// rejectSuggestions closes what was still proposed for records that are gone.
+func (tx *Tx) rejectSuggestions(tableID string, records []int64) error {
+	if len(records) == 0 {
+		return nil
+	}
+	_, err := tx.exec("UPDATE suggestions SET state = 'rejected', decided_at = ? WHERE organization_id = ? AND table_id = ? AND state = 'open' AND "+
+		tx.in("record_id"), micros(tx.now), tx.org, tableID, listOf(tx.s.dialect, records))
+	return err
 }

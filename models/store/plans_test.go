@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -428,6 +430,64 @@ func TestRestoredWhileItsDeleteWasSent(t *testing.T) {
 		change(t, org, table.ID, "remote_id = 'b'", func(r *models.Record) { r.State = models.RecordLive })
 		require.NoError(t, org.SettleItems(t.Context(), []Settlement{{ItemID: item.ID, State: models.ItemApplied}}))
 		require.Equal(t, models.RecordRemoteDeleted, allRecords(t, org, table.ID)["b"].State)
+	})
+}
+
+// Breaks when two plans claim one record, or a plan that lost its place is taken
+// for ready.
+func TestPlansBuiltAtOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := edited(t, s)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				_, err := org.BuildPlan(t.Context(), table.SnapshotID, nil, actor)
+				if err != nil && !models.HasCode(err, "plan.superseded") {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		plans, _, err := org.ListPlans(t.Context(), table.SnapshotID, Page{})
+		require.NoError(t, err)
+		require.Len(t, plans, 6)
+		ready := 0
+		for _, plan := range plans {
+			if plan.State == models.PlanReady {
+				ready++
+				require.EqualValues(t, 3, plan.Counts.Planned)
+			}
+			checkCounts(t, org, plan.ID)
+		}
+		require.Equal(t, 1, ready)
+	})
+}
+
+// Breaks when two people who apply one plan start two publishes, or a table
+// goes away under one.
+func TestAppliedOnceAtATime(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		var wg sync.WaitGroup
+		var started atomic.Int64
+		for range 4 {
+			wg.Go(func() {
+				err := org.StartApply(t.Context(), plan.ID, plan.Hash, nil, models.Job{ID: models.NewID(models.PrefixJob), Kind: models.JobPublish, WorkflowID: "publish:" + plan.ID}, actor)
+				switch {
+				case err == nil:
+					started.Add(1)
+				case !models.HasCode(err, "plan.not_ready"):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 1, started.Load())
+		err := org.RemoveTable(t.Context(), table.ID)
+		require.True(t, models.HasCode(err, "table.busy"), "%v", err)
+		require.NoError(t, org.SkipPlanned(t.Context(), plan.ID, "stopped"))
+		require.NoError(t, org.RemoveTable(t.Context(), table.ID))
 	})
 }
 

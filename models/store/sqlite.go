@@ -46,6 +46,10 @@ func (s *Store) openSQLite(cfg Config) error {
 		return models.NewProblem(models.KindConflict, "store.in_use", "another process uses the database file "+filepath.Base(path),
 			"stop the other scratch process, or give this one another data folder")
 	}
+	if err := ownersOnly(path); err != nil {
+		_ = held.Unlock()
+		return err
+	}
 	writer, err := sqlitePool(path, 1, "_txlock=immediate")
 	if err != nil {
 		_ = held.Unlock()
@@ -70,6 +74,17 @@ func (s *Store) openSQLite(cfg Config) error {
 		return errors.Join(fmt.Errorf("open SQLite: %w", err), s.close())
 	}
 	return nil
+}
+
+// ownersOnly makes a missing file readable by its owner alone; the files that
+// SQLite makes beside it take its permissions over.
+func ownersOnly(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	if err != nil {
+		return models.NewProblem(models.KindUnavailable, "store.unavailable", "the database file cannot be made or opened",
+			"check that the data folder is writable").Because(err)
+	}
+	return file.Close()
 }
 
 // sqlitePool opens connections to the file. WAL lets readers go on while the

@@ -208,11 +208,15 @@ func (tx *Tx) table(id string) (tableRow, error) {
 }
 
 // RemoveTable takes a table out of its snapshot; nothing changes at the
-// service. Its records go at the next clean-up.
+// service. Its records go at a later clean-up. While a publish writes to it, it
+// fails with "table.busy".
 func (o *Org) RemoveTable(ctx context.Context, id string) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		row, err := tx.lockTable(id)
 		if err != nil {
+			return err
+		}
+		if err := tx.notPublishing(id); err != nil {
 			return err
 		}
 		err = tx.rows(&tableRow{}).Where("id = ?", id).Updates(map[string]any{"deleted_at": tx.now, "state": models.TableDeleted}).Error
@@ -222,4 +226,17 @@ func (o *Org) RemoveTable(ctx context.Context, id string) error {
 		row.State = models.TableDeleted
 		return tx.tableChanged(&row, models.ChangeDeleted)
 	})
+}
+
+// notPublishing fails while a plan that is being applied has unsettled items of
+// the table.
+func (tx *Tx) notPublishing(tableID string) error {
+	var n int64
+	err := tx.rows(&itemRow{}).Where(`table_id = ? AND state IN ('planned', 'sending') AND EXISTS (
+		SELECT 1 FROM plans WHERE plans.id = items.plan_id AND plans.state = 'applying')`, tableID).Count(&n).Error
+	if err != nil || n == 0 {
+		return err
+	}
+	return models.NewProblem(models.KindConflict, "table.busy", fmt.Sprintf("a publish has %d items of this table to write", n),
+		"wait for its end, or cancel it, then remove the table")
 }
