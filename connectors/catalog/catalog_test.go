@@ -3,7 +3,6 @@ package catalog
 import (
 	"flag"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +17,7 @@ const document = "../../docs/connectors.md"
 func TestRegistryTakesThemAll(t *testing.T) {
 	registry, err := connectors.NewRegistry(Definitions()...)
 	require.NoError(t, err)
-	require.Equal(t, len(Definitions()), len(registry.Definitions()))
+	require.Len(t, registry.Definitions(), len(Definitions()))
 	for i, d := range registry.Definitions() {
 		require.Equal(t, d.Service, Definitions()[i].Service, "not sorted by name")
 	}
@@ -33,7 +32,7 @@ func TestDocumentIsCurrent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, string(have), "run: go generate ./connectors/catalog")
 	for _, d := range Definitions() {
-		require.True(t, strings.Contains(want, "## "+d.Title))
+		require.Contains(t, want, "## "+d.Title)
 	}
 }
 

@@ -48,7 +48,7 @@ var byIDTests = map[string]func(*check){
 		answer, err := reader.ReadByIDs(c.ctx, schema, whole.order[:3])
 		require.Empty(c, answer.Missing, "a record counts as gone though the service did not say so (Promise 2)")
 		if err != nil {
-			c.typed(err, connectors.KindUnavailable, connectors.KindTimeout)
+			_ = c.typed(err, connectors.KindUnavailable, connectors.KindTimeout)
 		}
 	},
 	"no ids are no request and no error": func(c *check) {

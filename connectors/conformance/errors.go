@@ -22,7 +22,7 @@ var errorTests = map[string]func(*check){
 		if validator, ok := c.connector.(connectors.Validator); ok {
 			c.Service.Inject(FaultUnauthorized)
 			_, err := validator.Validate(c.ctx)
-			c.typed(err, connectors.KindAuth)
+			_ = c.typed(err, connectors.KindAuth)
 		}
 	},
 	"what the service quotes of the credential is taken out": func(c *check) {
@@ -34,7 +34,7 @@ var errorTests = map[string]func(*check){
 		c.Service.Inject(FaultQuote)
 		_, err := c.firstPage(schema)
 		require.False(c, err == nil || errors.Is(err, io.EOF), "the refusal was not told")
-		c.typed(err)
+		_ = c.typed(err)
 		if _, ok := c.connector.(connectors.Creator); ok {
 			items := c.prepared(schema, c.samples(0, 1))
 			c.Service.Inject(FaultQuote)

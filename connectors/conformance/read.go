@@ -143,7 +143,7 @@ var readTests = map[string]func(*check){
 			require.NoError(c, pages.Close())
 		}
 		require.NotErrorIs(c, err, io.EOF, "nonsense was taken for the end")
-		c.typed(err, connectors.KindInvalid, connectors.KindCursorExpired)
+		_ = c.typed(err, connectors.KindInvalid, connectors.KindCursorExpired)
 	},
 	"nothing is missed when a record goes between two pages": func(c *check) {
 		if !c.can(HookChange) {
@@ -252,7 +252,7 @@ func (c *check) expiredCursor() {
 		require.Len(c, seen, c.records, "an expired cursor was taken for the end")
 		return
 	}
-	c.typed(err, connectors.KindCursorExpired)
+	_ = c.typed(err, connectors.KindCursorExpired)
 	require.Len(c, c.readAll(c.open(), schema, nil, nil).records, c.records)
 }
 

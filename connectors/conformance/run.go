@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -178,7 +177,7 @@ func (c *check) noCanary() {
 			texts = append(texts, string(problem), fmt.Sprintf("%+v", *e))
 		}
 		for _, text := range texts {
-			require.False(c, strings.Contains(text, c.Canary), "an error tells the credential: %s", strings.ReplaceAll(text, c.Canary, "<CANARY>"))
+			require.NotContains(c, text, c.Canary, "an error tells the credential")
 		}
 	}
 }

@@ -238,7 +238,7 @@ func (c *check) notSent(items []connectors.WriteItem, schema connectors.Schema, 
 	creator, _ := c.connector.(connectors.Creator)
 	results, err := creator.Create(c.ctx, schema, items)
 	if err != nil {
-		c.typed(err, kind)
+		_ = c.typed(err, kind)
 		require.Zero(c, c.Service.Writes(), "an error says that nothing was written")
 		return
 	}

@@ -229,18 +229,18 @@ func TestEncodings(t *testing.T) {
 }
 
 func TestFilesThatAreNone(t *testing.T) {
-	requireFault(t, "", "{}", "file_empty")
-	requireFault(t, " \n\n \r\n", "{}", "file_empty")
-	requireFault(t, "\ufeff", "{}", "file_empty")
-	requireFault(t, "PK\x03\x04"+strings.Repeat("\x00\x01", 50), "{}", "not_text")
-	requireFault(t, "%PDF-1.7\n", "{}", "not_text")
-	requireFault(t, strings.Repeat("\x01\x02\x03abc", 100), "{}", "not_text")
+	_ = requireFault(t, "", "{}", "file_empty")
+	_ = requireFault(t, " \n\n \r\n", "{}", "file_empty")
+	_ = requireFault(t, "\ufeff", "{}", "file_empty")
+	_ = requireFault(t, "PK\x03\x04"+strings.Repeat("\x00\x01", 50), "{}", "not_text")
+	_ = requireFault(t, "%PDF-1.7\n", "{}", "not_text")
+	_ = requireFault(t, strings.Repeat("\x01\x02\x03abc", 100), "{}", "not_text")
 	require.Contains(t, requireFault(t, "a,b\n1,\"open\n2,3\n", "{}", "quote_unclosed").Detail, "Line 2")
-	requireFault(t, strings.Repeat("a,", maxColumns+1)+"\n", "{}", "columns_too_many")
-	requireFault(t, "a\n1\n", `{"delimiter":"x"}`, "settings_invalid")
-	requireFault(t, "a\n1\n", `{"unknown":1}`, "settings_invalid")
-	requireFault(t, "a\n1\n", `{"encoding":"ebcdic"}`, "settings_invalid")
-	requireFault(t, "a\n1\n", `{"identity":["b"]}`, "identity_unknown")
+	_ = requireFault(t, strings.Repeat("a,", maxColumns+1)+"\n", "{}", "columns_too_many")
+	_ = requireFault(t, "a\n1\n", `{"delimiter":"x"}`, "settings_invalid")
+	_ = requireFault(t, "a\n1\n", `{"unknown":1}`, "settings_invalid")
+	_ = requireFault(t, "a\n1\n", `{"encoding":"ebcdic"}`, "settings_invalid")
+	_ = requireFault(t, "a\n1\n", `{"identity":["b"]}`, "identity_unknown")
 
 	c, err := Definition().Open(connectors.Dependencies{Files: &folder{}}, json.RawMessage(`{"upload_id":"upl_01abcdefghjkmnpqrstvwxyz02"}`))
 	require.NoError(t, err)
@@ -290,7 +290,7 @@ func TestIdentity(t *testing.T) {
 	require.Contains(t, p.Fields[0].Detail, "line 2")
 	p = requireFault(t, "sku,n\nA,1\n,2\n", `{"identity":["sku"]}`, "identity_empty")
 	require.Contains(t, p.Detail, "Line 3")
-	requireFault(t, "a,b,n\n1,1,1\n,,2\n", `{"identity":["a","b"]}`, "identity_empty")
+	_ = requireFault(t, "a,b,n\n1,1,1\n,,2\n", `{"identity":["a","b"]}`, "identity_empty")
 	require.Len(t, read(t, "a,b,n\n1,1,1\n,2,2\n", `{"identity":["a","b"]}`), 2)
 
 	// Without identity, the rows of another file are other rows.
@@ -356,7 +356,7 @@ func FuzzRows(f *testing.F) {
 		if err != nil || strings.Contains(text, "\r") { // it turns CRLF in cells into LF
 			return
 		}
-		require.Equal(t, len(want), len(all))
+		require.Len(t, all, len(want))
 		for i := range want {
 			require.Equal(t, want[i], all[i])
 		}
@@ -438,8 +438,10 @@ func FuzzFile(f *testing.F) {
 
 func TestWriter(t *testing.T) {
 	columns := []models.Column{
-		{ID: "a", Name: "Name", Kind: models.ColumnText}, {ID: "n", Name: "=n", Kind: models.ColumnNumber},
-		{ID: "j", Name: "Tags, all", Kind: models.ColumnMultiSelect}, {ID: "b", Name: "B", Kind: models.ColumnBoolean},
+		{ID: "a", Name: "Name", Kind: models.ColumnText},
+		{ID: "n", Name: "=n", Kind: models.ColumnNumber},
+		{ID: "j", Name: "Tags, all", Kind: models.ColumnMultiSelect},
+		{ID: "b", Name: "B", Kind: models.ColumnBoolean},
 	}
 	var b bytes.Buffer
 	w, err := NewWriter(&b, columns)

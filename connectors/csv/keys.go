@@ -53,7 +53,7 @@ func (k *keys) resize(size int) {
 
 // put gives the line on which the key stood before, or 0.
 func (k *keys) put(h uint64, line int64) int64 {
-	mask := uint64(len(k.hashes) - 1)
+	mask := uint64(len(k.hashes)) - 1
 	// The high bits choose the place: the low ones choose the part.
 	for i := h >> 20 & mask; ; i = (i + 1) & mask {
 		switch k.hashes[i] {

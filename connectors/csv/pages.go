@@ -274,6 +274,7 @@ func appendValue(dst, cell []byte, kind models.ColumnKind) []byte {
 				cell = []byte(text)
 			}
 		}
+	default: // text stands as it is
 	}
 	return appendText(dst, cell)
 }

@@ -20,6 +20,7 @@ type Writer struct {
 	columns []models.Column
 	index   map[string]int
 	cells   []json.RawMessage
+	line    []byte
 }
 
 // NewWriter writes the header and gives the writer for the rest.
@@ -30,13 +31,9 @@ func NewWriter(to io.Writer, columns []models.Column) (*Writer, error) {
 	}
 	for i, c := range columns {
 		w.index[c.ID] = i
-		if i > 0 {
-			w.to.WriteByte(',')
-		}
-		w.cell(c.Name, false)
+		w.cell(i, c.Name, false)
 	}
-	_, err := w.to.WriteString("\r\n")
-	return w, failed(err)
+	return w, w.end()
 }
 
 // Write writes one record: a canonical JSON object of the values shown, by
@@ -51,23 +48,13 @@ func (w *Writer) Write(fields json.RawMessage) error {
 		return true
 	})
 	for i, value := range w.cells {
-		if len(w.cells) == 1 && models.Empty(value) {
-			w.to.WriteString(`""`) // a blank line would be no record
-			break
-		}
-		if i > 0 {
-			w.to.WriteByte(',')
-		}
 		text, isText := models.Text(value)
-		if !isText {
-			if text = string(value); text == "null" {
-				text = ""
-			}
+		if !isText && string(value) != "null" {
+			text = string(value)
 		}
-		w.cell(text, !isText || numeric(w.columns[i].Kind))
+		w.cell(i, text, !isText || numeric(w.columns[i].Kind))
 	}
-	_, err := w.to.WriteString("\r\n")
-	return failed(err)
+	return w.end()
 }
 
 // Flush writes out what is still held.
@@ -80,38 +67,45 @@ func failed(err error) error {
 	return nil
 }
 
+// end writes the line.
+func (w *Writer) end() error {
+	if len(w.line) == 0 {
+		w.line = append(w.line, `""`...) // a blank line would be no record
+	}
+	w.line = append(w.line, "\r\n"...)
+	_, err := w.to.Write(w.line)
+	w.line = w.line[:0]
+	return failed(err)
+}
+
 func numeric(kind models.ColumnKind) bool {
 	return kind == models.ColumnInteger || kind == models.ColumnNumber
 }
 
-// cell writes one cell; the buffered writer keeps its first error for the end of
-// the line.
-func (w *Writer) cell(text string, number bool) {
+// cell puts the i-th cell on the line.
+func (w *Writer) cell(i int, text string, number bool) {
+	if i > 0 {
+		w.line = append(w.line, ',')
+	}
 	guard := formula(text)
-	if _, ok := models.ParseDecimal(text); guard && number && ok {
-		guard = false // "-5" in a column of numbers
+	if guard && number {
+		if _, ok := models.ParseDecimal(text); ok {
+			guard = false // "-5" in a column of numbers
+		}
 	}
 	quote := strings.ContainsAny(text, ",\"\r\n\t;|") || text != strings.TrimSpace(text)
 	if quote {
-		w.to.WriteByte('"')
+		w.line = append(w.line, '"')
 	}
 	if guard {
-		w.to.WriteByte('\'')
+		w.line = append(w.line, '\'')
 	}
 	if !quote {
-		w.to.WriteString(text)
+		w.line = append(w.line, text...)
 		return
 	}
-	for {
-		before, rest, found := strings.Cut(text, `"`)
-		w.to.WriteString(before)
-		if !found {
-			break
-		}
-		w.to.WriteString(`""`)
-		text = rest
-	}
-	w.to.WriteByte('"')
+	w.line = append(w.line, strings.ReplaceAll(text, `"`, `""`)...)
+	w.line = append(w.line, '"')
 }
 
 // formula reports whether a spreadsheet would run the cell. White space before
