@@ -50,6 +50,9 @@ type FieldProblem struct {
 	Field  string `json:"field"`
 	Code   string `json:"code,omitempty"`
 	Detail string `json:"detail"`
+	// Cell holds both values of a cell that was written too late: Mine is what
+	// was sent, Theirs what stands now, Base what the writer had seen.
+	Cell *CellConflict `json:"cell,omitempty"`
 }
 
 // NewProblem makes a problem with bounded texts.

@@ -179,16 +179,18 @@ func (c *recordChanges) sweep(gone []models.Record) (SweepResult, error) {
 // held says which records have an open suggestion or an open plan item whose
 // request may be on its way.
 func (c *recordChanges) held(ids []int64) (map[int64]bool, error) {
-	held := map[int64]bool{}
-	for _, query := range []string{
-		"SELECT record_id FROM suggestions WHERE state = 'open' AND organization_id = ? AND table_id = ? AND " + c.tx.in("record_id"),
-		"SELECT record_id FROM items WHERE state IN ('sending', 'unknown') AND organization_id = ? AND table_id = ? AND " + c.tx.in("record_id"),
-	} {
-		if err := c.collect(held, query, ids); err != nil {
-			return nil, err
-		}
+	held, err := c.sending(ids)
+	if err != nil {
+		return nil, err
 	}
-	return held, nil
+	return held, c.collect(held, "SELECT record_id FROM suggestions WHERE state = 'open' AND organization_id = ? AND table_id = ? AND "+c.tx.in("record_id"), ids)
+}
+
+// sending says which records an open plan item speaks of whose request may be
+// on its way.
+func (c *recordChanges) sending(ids []int64) (map[int64]bool, error) {
+	sending := map[int64]bool{}
+	return sending, c.collect(sending, "SELECT record_id FROM items WHERE state IN ('sending', 'unknown') AND organization_id = ? AND table_id = ? AND "+c.tx.in("record_id"), ids)
 }
 
 func (c *recordChanges) collect(into map[int64]bool, query string, ids []int64) error {

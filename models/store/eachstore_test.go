@@ -118,3 +118,11 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// contextOf is the test's context; a property's runs have the background.
+func contextOf(t require.TestingT) context.Context {
+	if test, ok := t.(interface{ Context() context.Context }); ok {
+		return test.Context()
+	}
+	return context.Background()
+}

@@ -46,7 +46,7 @@ func (s *Store) openSQLite(cfg Config) error {
 		return models.NewProblem(models.KindConflict, "store.in_use", "another process uses the database file "+filepath.Base(path),
 			"stop the other scratch process, or give this one another data folder")
 	}
-	if err := ownersOnly(path); err != nil {
+	if err := errors.Join(ownersOnly(path), registerDecimalKey()); err != nil {
 		_ = held.Unlock()
 		return err
 	}

@@ -38,6 +38,8 @@ type Store struct {
 
 	mu        sync.RWMutex
 	listeners []func()
+
+	reading *reading // what makes reading records fast; owns its goroutines
 }
 
 // Open connects to the database. A SQLite file that another process (or another
@@ -57,6 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.reading = newReading(s)
 	if err := s.Ping(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -85,7 +88,10 @@ func storedPtr(t *time.Time) *time.Time {
 }
 
 // Close ends all connections and frees the SQLite file for another process.
-func (s *Store) Close() error { return s.close() }
+func (s *Store) Close() error {
+	s.reading.stop()
+	return s.close()
+}
 
 // Ping fails with "store.unavailable" when the database does not answer.
 func (s *Store) Ping(ctx context.Context) error {

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// anchorEvery is how many rows lie between two anchors: the most a page by
+// ordinal has to skip.
+const anchorEvery = 500
+
+// positions are the anchors of one view, and the pass that finds them anew.
+type positions struct {
+	found   *anchors // nil before the first pass has ended
+	passing chan struct{}
+	took    time.Duration
+	passed  time.Time
+	err     error
+}
+
+// anchors are the places of every 500th record of a view, of rows 0, 500, …
+type anchors struct {
+	version int64
+	places  []place
+}
+
+// anchors gives the anchors of a view: those at hand even when the table has
+// changed since (a new pass is then begun beside the answer), else those of a
+// first pass, which is waited for.
+func (r *reading) anchors(ctx context.Context, v *view) (*anchors, error) {
+	r.mu.Lock()
+	p, ok := r.positions.Get(v.fingerprint)
+	if !ok {
+		p = &positions{}
+		r.positions.Add(v.fingerprint, p)
+	}
+	// A pass over a table that changes all the time must not follow on the last.
+	rested := r.s.now().Sub(p.passed) > 5*p.took
+	if p.passing == nil && (p.found == nil || p.found.version != v.version && rested) {
+		passing := make(chan struct{})
+		p.passing = passing
+		r.beside(workTime, func(ctx context.Context) { r.pass(ctx, v, p, passing) })
+	}
+	found, passing := p.found, p.passing
+	r.mu.Unlock()
+	if found != nil || passing == nil {
+		return found, nil
+	}
+	select {
+	case <-passing:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.found, p.err
+}
+
+func (r *reading) pass(ctx context.Context, v *view, p *positions, passing chan struct{}) {
+	start := r.s.now()
+	places, err := v.everyNth(ctx, anchorEvery)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.err = err; err == nil {
+		p.found = &anchors{version: v.version, places: places}
+	}
+	p.passed = r.s.now()
+	p.took = p.passed.Sub(start)
+	p.passing = nil
+	close(passing)
+}
+
+// everyNth reads the places of rows 0, n, 2n, … in one pass.
+func (v *view) everyNth(ctx context.Context, n int64) ([]place, error) {
+	var places []place
+	before := int64(0) // rows of the parts before
+	for part := range parts(v.sql().order(v.query.Sort)) {
+		q := v.sql()
+		keys := q.order(v.query.Sort)
+		order := orderBy(keys, part)
+		inner := "SELECT id" + namedPlaces(q, keys) + ", row_number() OVER (ORDER BY " + order + ") AS nth FROM " + v.records +
+			" WHERE " + parts(keys)[part] + " AND " + v.where(q)
+		query := fmt.Sprintf("SELECT id%s, nth FROM (%s) numbered WHERE (nth + %s - 1) %% %s = 0 ORDER BY nth",
+			placeNames(len(keys)), inner, q.arg(before)+v.integer(), q.arg(n)+v.integer())
+		err := v.each(ctx, query, q.args, func(rows *sql.Rows) error {
+			values, targets := placeTargets(len(keys))
+			var id, nth int64
+			if err := rows.Scan(append(append([]any{&id}, targets...), &nth)...); err != nil {
+				return err
+			}
+			places = append(places, placeOf(values, id))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if part+1 < len(parts(keys)) {
+			if before, err = v.skipped(ctx, part); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return places, nil
+}
+
+// skipped counts the rows of a part.
+func (v *view) skipped(ctx context.Context, part int) (n int64, err error) {
+	q := v.sql()
+	err = v.each(ctx, "SELECT count(*) FROM "+v.records+" WHERE "+parts(q.order(v.query.Sort))[part]+" AND "+v.where(q), q.args,
+		func(rows *sql.Rows) error { return rows.Scan(&n) })
+	return n, err
+}
+
+// integer is the cast PostgreSQL wants beside a placeholder in arithmetic.
+func (v *view) integer() string {
+	if v.o.s.dialect.name() == "postgres" {
+		return "::bigint"
+	}
+	return ""
+}
+
+// namedPlaces are placeColumns with names.
+func namedPlaces(q *querySQL, keys []sortKey) string {
+	out := ""
+	for i := range keys {
+		out += placeColumns(q, keys[i:i+1]) + fmt.Sprintf(" AS key%d", i)
+	}
+	return out
+}
+
+func placeNames(n int) string {
+	out := ""
+	for i := range n {
+		out += fmt.Sprintf(", key%d", i)
+	}
+	return out
+}
