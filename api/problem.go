@@ -30,9 +30,10 @@ type Problem struct {
 
 // FieldError is one entry of a problem's errors.
 type FieldError struct {
-	Field  string `json:"field"`
-	Code   string `json:"code,omitempty"`
-	Detail string `json:"detail"`
+	Field  string               `json:"field"`
+	Code   string               `json:"code,omitempty"`
+	Detail string               `json:"detail"`
+	Cell   *models.CellConflict `json:"cell,omitempty" doc:"A cell that was written too late: mine is what you sent, theirs what stands, base what you saw."`
 }
 
 // Error implements error, for huma.

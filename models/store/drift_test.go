@@ -23,6 +23,7 @@ func rowModels() []any {
 		&organizationRow{}, &userRow{}, &apiTokenRow{}, &sessionRow{}, &signInLinkRow{}, &wsTicketRow{}, &connectionRow{},
 		&snapshotRow{}, &tableRow{}, &schemaChangeRow{}, &viewRow{}, &uploadRow{}, &auditRow{}, &jobRow{}, &jobTableRow{},
 		&planRow{}, &itemRow{}, &outboxRow{}, &topicRow{}, &eventRow{}, &leaseRow{}, &downloadRunRow{},
+		&historyRow{}, &operationRow{}, &operationAnswerRow{}, &suggestionRow{}, &sortIndexRow{},
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -110,6 +111,10 @@ func databaseURL(admin, name string) string {
 }
 
 func TestMain(m *testing.M) {
+	// Each check of a property works on a real database; -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if admin := os.Getenv(adminURL); admin != "" {
 		if name, err := template(); err == nil {
