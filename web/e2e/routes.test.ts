@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { api, closeBrowser, newContext, type Watched } from './browser'
+import { demo } from './demo'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Every route, with ids that exist. */
+async function routes(watched: Watched): Promise<string[]> {
+  const { snapshot, table } = await demo(watched)
+  const first = async (path: string) =>
+    (await api<{ items: { id: string }[] }>(watched, 'GET', path)).items[0]?.id
+  const connection = await first('/connections')
+  const job = await first('/jobs')
+  const record = await first(`/snapshots/${snapshot.id}/tables/${table.id}/records?limit=1`)
+  const plan = await api<{ id: string }>(
+    watched,
+    'POST',
+    `/snapshots/${snapshot.id}/publish-plans`,
+    {},
+  ).catch(() => undefined)
+  return [
+    '/',
+    '/connections',
+    '/connections/new/wordpress',
+    '/connections/new/csv',
+    `/connections/${connection}`,
+    `/s/${snapshot.id}/t/${table.id}`,
+    `/s/${snapshot.id}/t/${table.id}?row=${record}`,
+    `/s/${snapshot.id}/publish`,
+    ...(plan ? [`/s/${snapshot.id}/publish/${plan.id}`] : []),
+    '/jobs',
+    `/jobs/${job}`,
+    '/no/such/page',
+  ]
+}
+
+describe.each(['light', 'dark'] as const)('in the %s scheme', colorScheme => {
+  let strict: Watched
+  let bypassing: Watched
+  beforeAll(async () => {
+    strict = await newContext({ colorScheme })
+    // axe is injected as a script, which the policy would rightly refuse.
+    bypassing = await newContext({ colorScheme, bypassCSP: true })
+  })
+
+  it('every route is accessible', async () => {
+    for (const route of await routes(bypassing)) {
+      const page = await bypassing.open(route)
+      await page.waitForLoadState('networkidle')
+      await page.getByRole('heading', { level: 1 }).first().waitFor()
+      await page.evaluate(axe)
+      const found = await page.evaluate(async () => {
+        const { axe } = window as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { target: string[] }[] }[] }> }
+        }
+        const { violations } = await axe.run()
+        return violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).join(', ')}`)
+      })
+      expect(found, route).toEqual([])
+      await page.close()
+    }
+  })
+
+  it('every route keeps to the policy and throws nothing', async () => {
+    for (const route of await routes(strict)) {
+      const page = await strict.open(route)
+      await page.waitForLoadState('networkidle')
+      expect(await page.evaluate(() => document.documentElement.dataset.mantineColorScheme)).toBe(colorScheme)
+      expect(strict.troubles, route).toEqual([])
+      await page.close()
+    }
+  })
+})
+
+it('tells a tab that is older than the server to reload', async () => {
+  const watched = await newContext()
+  const page = await watched.open('/')
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.route('**/assets/JobsPage-*.js', route => route.fulfill({ status: 404, body: '' }))
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click()
+  await page.getByRole('button', { name: 'Reload' }).waitFor()
+})
+
+it('says what to do when nobody is signed in', async () => {
+  const watched = await newContext()
+  await watched.context.clearCookies()
+  const page = await watched.open('/')
+  await page.getByText('You are signed out').waitFor()
+})
+
+afterAll(closeBrowser)
