@@ -154,6 +154,7 @@ export interface components {
       title: string
       about: string
       credential: unknown
+      settings?: unknown
       oauth: boolean
       capabilities: Record<string, boolean>
       cannot: string[]

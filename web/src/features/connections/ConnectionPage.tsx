@@ -14,9 +14,9 @@ import {
 import { Confirm } from '@/ui/Confirm'
 import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
 import { Page } from '@/ui/Page'
+import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from '@/ui/schema/form'
+import { SchemaForm } from '@/ui/schema/SchemaForm'
 import { ConnectionChip } from './ConnectionsPage'
-import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from './form'
-import { SchemaForm } from './SchemaForm'
 
 const route = getRouteApi('/connections/$connectionId')
 

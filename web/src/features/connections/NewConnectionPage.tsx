@@ -9,8 +9,8 @@ import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { LinkButton } from '@/ui/LinkButton'
 import { Page } from '@/ui/Page'
-import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from './form'
-import { SchemaForm } from './SchemaForm'
+import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from '@/ui/schema/form'
+import { SchemaForm } from '@/ui/schema/SchemaForm'
 
 const route = getRouteApi('/connections/new/$service')
 

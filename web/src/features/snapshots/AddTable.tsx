@@ -1,9 +1,10 @@
 import { Button, Checkbox, Group, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
+import { toApiError } from '@/api/errors'
 import type { Connection, RemoteTable, Table } from '@/api/model'
-import { connectionsQuery, remoteTablesQuery } from '@/api/queries/connections'
+import { connectionsQuery, connectorsQuery, remoteTablesQuery } from '@/api/queries/connections'
 import { useAddTable, useDownload } from '@/api/queries/snapshots'
 import { many } from '@/lib/format'
 import { Dialog } from '@/ui/Dialog'
@@ -11,6 +12,8 @@ import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { LinkButton } from '@/ui/LinkButton'
 import { usePanels } from '@/ui/panels'
+import { errorsByField, type FormValues, readForm, toObject } from '@/ui/schema/form'
+import { SchemaForm } from '@/ui/schema/SchemaForm'
 import css from './snapshots.module.css'
 
 interface AddTableProps {
@@ -93,6 +96,10 @@ function RemoteTables({ connection, snapshotId, added, onClose }: RemoteTablesPr
   const [picked, setPicked] = useState<string[]>([])
   const [search, setSearch] = useState('')
   const adding = useAddAll(snapshotId, connection.id)
+  const connectors = useQuery(connectorsQuery)
+  const schema = connectors.data?.find(c => c.service === connection.service)?.settings
+  const fields = useMemo(() => readForm(schema), [schema])
+  const [values, setValues] = useState<FormValues>({})
   if (remote.isPending) return <Skeleton height={160} aria-label="Asking the service for its tables" />
   if (remote.isError) {
     return (
@@ -109,7 +116,7 @@ function RemoteTables({ connection, snapshotId, added, onClose }: RemoteTablesPr
     <form
       onSubmit={event => {
         event.preventDefault()
-        adding.mutate(picked, onClose)
+        adding.mutate(picked, toObject(fields, values), onClose)
       }}
     >
       <Stack>
@@ -130,6 +137,14 @@ function RemoteTables({ connection, snapshotId, added, onClose }: RemoteTablesPr
             {shown.length === 0 && <Text size="sm">No table has “{search}” in its name.</Text>}
           </Stack>
         </Checkbox.Group>
+        {fields.length > 0 && (
+          <SchemaForm
+            fields={fields}
+            values={values}
+            errors={errorsByField(fields, adding.error ? toApiError(adding.error).errors : [])}
+            onChange={(name, value) => setValues(now => ({ ...now, [name]: value }))}
+          />
+        )}
         {adding.error ? <ErrorNote title="Not every table was added." error={adding.error} /> : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
@@ -160,11 +175,12 @@ function useAddAll(snapshotId: string, connectionId: string) {
   const download = useDownload(snapshotId)
   const navigate = useNavigate()
   const { openJob } = usePanels()
-  const mutate = async (remoteIds: string[], done: () => void) => {
+  const mutate = async (remoteIds: string[], settings: Record<string, unknown>, done: () => void) => {
     try {
       const added: Table[] = []
       for (const remote_id of remoteIds) {
-        added.push(await add.mutateAsync({ connection_id: connectionId, remote_id }))
+        const table = { connection_id: connectionId, remote_id }
+        added.push(await add.mutateAsync(Object.keys(settings).length > 0 ? { ...table, settings } : table))
       }
       const [first] = added
       if (!first) return

@@ -10,7 +10,10 @@ const schema = {
     port: { type: 'integer', default: 5432 },
     tls: { type: 'boolean', default: true },
     region: { enum: ['eu', 'us'] },
-    upload_id: { type: 'string' },
+    file: { type: 'string', format: 'upload' },
+    header: { type: 'boolean' },
+    delimiter: { enum: [',', '\t'] },
+    identity: { type: 'array', items: { type: 'string' } },
   },
 }
 
@@ -24,7 +27,10 @@ describe('a connector’s form', () => {
       ['port', 'integer', false, false],
       ['tls', 'boolean', false, false],
       ['region', 'choice', false, false],
-      ['upload_id', 'file', false, false],
+      ['file', 'file', false, false],
+      ['header', 'maybe', false, false],
+      ['delimiter', 'choice', false, false],
+      ['identity', 'list', false, false],
     ])
     expect(initialValues(fields)).toMatchObject({ port: '5432', tls: true, site: '' })
   })
@@ -47,6 +53,15 @@ describe('a connector’s form', () => {
       port: 1,
       tls: false,
     })
+  })
+
+  it('tells no from not said, splits lists, and keeps a tab', () => {
+    expect(toObject(fields, { header: 'false', identity: ' sku , , shop', delimiter: '\t' })).toEqual({
+      header: false,
+      identity: ['sku', 'shop'],
+      delimiter: '\t',
+    })
+    expect(toObject(fields, { header: '', identity: ' ', delimiter: '' })).toEqual({})
   })
 
   it('finds the field the server speaks of', () => {

@@ -1,4 +1,4 @@
-/** A form read from a connector's JSON Schema, and the values typed into it. */
+/** A form read from a JSON Schema, and the values typed into it. */
 
 import { isRecord } from '@/api/errors'
 
@@ -8,7 +8,7 @@ export interface FormField {
   readonly help: string | undefined
   readonly required: boolean
   readonly secret: boolean
-  readonly kind: 'text' | 'number' | 'integer' | 'boolean' | 'choice' | 'file'
+  readonly kind: 'text' | 'number' | 'integer' | 'boolean' | 'maybe' | 'choice' | 'list' | 'file'
   readonly choices: readonly string[]
   readonly initial: string | boolean
   readonly maxLength: number | undefined
@@ -29,7 +29,7 @@ export function readForm(schema: unknown): FormField[] {
 }
 
 function readField(name: string, property: Record<string, unknown>, required: boolean): FormField {
-  const kind = kindOf(name, property)
+  const kind = kindOf(property)
   const initial = property.default
   return {
     name,
@@ -49,12 +49,15 @@ function readField(name: string, property: Record<string, unknown>, required: bo
   }
 }
 
-function kindOf(name: string, property: Record<string, unknown>): FormField['kind'] {
+function kindOf(property: Record<string, unknown>): FormField['kind'] {
   if (Array.isArray(property.enum)) return 'choice'
-  if (name === 'upload_id') return 'file'
+  if (property.format === 'upload') return 'file'
   switch (property.type) {
     case 'boolean':
-      return 'boolean'
+      // Without a default, absent means something of its own.
+      return property.default === undefined ? 'maybe' : 'boolean'
+    case 'array':
+      return 'list'
     case 'integer':
       return 'integer'
     case 'number':
@@ -92,13 +95,31 @@ export function toObject(fields: readonly FormField[], values: FormValues): Reco
   for (const field of fields) {
     const value = values[field.name]
     if (typeof value === 'boolean') out[field.name] = value
-    else if (value !== undefined && value.trim() !== '') {
-      const number = field.kind === 'integer' || field.kind === 'number'
-      // A secret is sent as it was typed: white space may be part of it.
-      out[field.name] = number ? Number(value) : field.secret ? value : value.trim()
+    else if (value !== undefined && (field.kind === 'choice' ? value !== '' : value.trim() !== '')) {
+      out[field.name] = toJSON(field, value)
     }
   }
   return out
+}
+
+function toJSON(field: FormField, value: string): unknown {
+  switch (field.kind) {
+    case 'integer':
+    case 'number':
+      return Number(value)
+    case 'maybe':
+      return value === 'true'
+    case 'list':
+      return value
+        .split(',')
+        .map(part => part.trim())
+        .filter(part => part !== '')
+    case 'choice':
+      return value
+    default:
+      // A secret is sent as it was typed: white space may be part of it.
+      return field.secret ? value : value.trim()
+  }
 }
 
 /** The server's words about a field, whichever way it spells its path. */

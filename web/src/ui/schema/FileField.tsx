@@ -2,8 +2,8 @@ import { Button, Text } from '@mantine/core'
 import { useId, useRef, useState } from 'react'
 import { useUpload } from '@/api/queries/connections'
 import { bytes } from '@/lib/format'
-import { ErrorNote } from '@/ui/ErrorNote'
-import css from './connections.module.css'
+import { ErrorNote } from '../ErrorNote'
+import css from './schema.module.css'
 
 interface FileFieldProps {
   label: string

@@ -32,7 +32,7 @@ function Field({
   const kept = stored?.[field.name]
   const shared = {
     label: field.label,
-    description: field.help,
+    description: field.kind === 'list' ? `${field.help ?? ''} Separate them with commas.`.trim() : field.help,
     error: errors[field.name],
     required: field.required && kept === undefined,
     withAsterisk: field.required && kept === undefined,
@@ -66,9 +66,9 @@ function Field({
     onChange: (event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement>) =>
       onChange(field.name, event.currentTarget.value),
   }
-  if (field.kind === 'choice') {
+  if (field.kind === 'choice' || field.kind === 'maybe') {
     const { placeholder: _, maxLength: __, ...select } = typed
-    return <NativeSelect {...select} data={[{ value: '', label: 'Choose…' }, ...field.choices]} />
+    return <NativeSelect {...select} data={choices(field)} />
   }
   if (field.secret) {
     return (
@@ -79,5 +79,16 @@ function Field({
       />
     )
   }
-  return <TextInput {...typed} inputMode={field.kind === 'text' ? 'text' : 'decimal'} />
+  return (
+    <TextInput
+      {...typed}
+      inputMode={field.kind === 'number' || field.kind === 'integer' ? 'decimal' : 'text'}
+    />
+  )
+}
+
+function choices(field: FormField): { value: string; label: string }[] {
+  const none = { value: '', label: field.required ? 'Choose…' : 'Not said' }
+  if (field.kind === 'maybe') return [none, { value: 'true', label: 'Yes' }, { value: 'false', label: 'No' }]
+  return [none, ...field.choices.map(value => ({ value, label: value === '\t' ? 'tab' : value }))]
 }
