@@ -3,6 +3,7 @@ import { useSyncExternalStore } from 'react'
 import type { Column, Table } from '@/api/model'
 import { useResolve } from '@/api/queries/records'
 import { full } from '@/grid/fields/values'
+import { Clamp } from '@/ui/Clamp'
 import { SidePanel } from '@/ui/Dialog'
 import { Diff } from '@/ui/Diff'
 import { ErrorNote } from '@/ui/ErrorNote'
@@ -12,6 +13,7 @@ import type { RecordPages } from './RecordPages'
 import type { RecordRow } from './RecordRow'
 import css from './tables.module.css'
 import { useOneRecord } from './useOneRecord'
+import { useRecordAction } from './useRecordAction'
 
 interface RecordPanelProps {
   table: Table
@@ -46,6 +48,7 @@ function Opened({ table, recordId, pages, edits }: Omit<RecordPanelProps, 'onClo
           {row.record.remote_id ? `${table.service} id ${row.record.remote_id}` : 'not yet at the service'}
         </Text>
       </Group>
+      {!table.read_only && <Actions table={table} row={row} pages={pages} />}
       {refused?.refused && (
         <div className={css.refused} role="alert">
           <Text size="sm" fw={600}>
@@ -66,16 +69,49 @@ function Opened({ table, recordId, pages, edits }: Omit<RecordPanelProps, 'onClo
         {table.columns
           .filter(column => !column.removed)
           .map(column => (
-            <FieldView
-              key={column.id}
-              table={table}
-              column={column}
-              row={row}
-              onResolved={() => pages.refresh()}
-            />
+            <FieldView key={column.id} table={table} column={column} row={row} pages={pages} />
           ))}
       </dl>
     </Stack>
+  )
+}
+
+interface ActionsProps {
+  table: Table
+  row: RecordRow
+  pages: RecordPages
+}
+
+function Actions({ table, row, pages }: ActionsProps) {
+  const action = useRecordAction(table, pages)
+  const { id, record } = row
+  const button = (op: 'delete' | 'restore' | 'revert', label: string) => (
+    <Button
+      size="xs"
+      variant="default"
+      loading={action.isPending && action.variables?.op === op}
+      onClick={() => action.mutate({ op, id })}
+    >
+      {label}
+    </Button>
+  )
+  return (
+    <>
+      <Group gap="xs">
+        {record.state === 'deleted'
+          ? button('restore', 'Do not delete it')
+          : button('delete', 'Delete the record')}
+        {record.state === 'live' &&
+          Object.keys(record.edits ?? {}).length > 0 &&
+          button('revert', 'Drop all edits')}
+      </Group>
+      {record.state === 'live' && (
+        <Text size="xs" c="dimmed">
+          A deletion is only marked here; it reaches {table.service} when you publish it.
+        </Text>
+      )}
+      {action.isError && <ErrorNote title="The record was not changed." error={action.error} />}
+    </>
   )
 }
 
@@ -83,10 +119,10 @@ interface FieldViewProps {
   table: Table
   column: Column
   row: RecordRow
-  onResolved(): void
+  pages: RecordPages
 }
 
-function FieldView({ table, column, row, onResolved }: FieldViewProps) {
+function FieldView({ table, column, row, pages }: FieldViewProps) {
   const resolve = useResolve(table.snapshot_id, table.id)
   const field = { kind: column.kind, ...(column.options && { options: column.options }) }
   const note = row.note(column.id)
@@ -96,7 +132,7 @@ function FieldView({ table, column, row, onResolved }: FieldViewProps) {
   const choose = (what: 'mine' | 'theirs') =>
     resolve.mutate(
       { cells: [{ record_id: row.id, column: column.id }], choose: what },
-      { onSuccess: onResolved },
+      { onSuccess: () => pages.refresh() },
     )
   return (
     <div className={css.field}>
@@ -136,14 +172,43 @@ function FieldView({ table, column, row, onResolved }: FieldViewProps) {
             </Group>
           </div>
         ) : note?.kind === 'unpublished' ? (
-          <Diff from={base} to={value} />
+          <Edited table={table} column={column} row={row} pages={pages} from={base} to={value} />
         ) : value === '' ? (
           <span className={css.blank}>empty</span>
         ) : (
-          value
+          <Clamp length={value.length}>{value}</Clamp>
         )}
         {resolve.isError && <ErrorNote title="The conflict was not settled." error={resolve.error} />}
       </dd>
     </div>
+  )
+}
+
+interface EditedProps extends FieldViewProps {
+  from: string
+  to: string
+}
+
+/** An edit that was not published yet: what it replaces, and the way back. */
+function Edited({ table, column, row, pages, from, to }: EditedProps) {
+  const action = useRecordAction(table, pages)
+  return (
+    <>
+      <Clamp length={from.length + to.length}>
+        <Diff from={from} to={to} />
+      </Clamp>
+      <div>
+        <Button
+          size="compact-xs"
+          variant="default"
+          loading={action.isPending}
+          onClick={() => action.mutate({ op: 'revert', id: row.id, cells: [column.id] })}
+          aria-label={`Drop the edit of ${column.name}`}
+        >
+          Drop this edit
+        </Button>
+      </div>
+      {action.isError && <ErrorNote title="The edit was not dropped." error={action.error} />}
+    </>
   )
 }

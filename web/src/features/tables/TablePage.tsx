@@ -15,6 +15,7 @@ import { RecordPanel } from './RecordPanel'
 import { StatusLine } from './StatusLine'
 import { Toolbar } from './Toolbar'
 import css from './tables.module.css'
+import { useRecordAction } from './useRecordAction'
 import { useRecords } from './useRecords'
 import { useWidths } from './useWidths'
 import { nextSort, toGridColumns } from './view'
@@ -67,6 +68,21 @@ function OpenTable({ table }: { table: Table }) {
       onError: error => notice(toApiError(error).detail),
     })
 
+  const action = useRecordAction(table, pages)
+  const addRecord = () =>
+    action.mutate(
+      { op: 'create', fields: {} },
+      {
+        // Where it will stand among thousands is nobody's concern yet: the new
+        // ones alone are shown, so that it can be filled in.
+        onSuccess: () => {
+          notice('A new record was made. It reaches the service when you publish it.')
+          void navigate({ search: { only: 'new' } })
+        },
+        onError: error => notice(toApiError(error).detail),
+      },
+    )
+
   return (
     <div className={css.table}>
       <Toolbar
@@ -75,6 +91,7 @@ function OpenTable({ table }: { table: Table }) {
         columns={columns}
         onView={change => void navigate({ search: now => ({ ...now, ...change }), replace: true })}
         onUndo={undoOrRedo}
+        onNew={table.read_only ? undefined : addRecord}
       />
       <div className={css.body}>
         <Body

@@ -12,15 +12,19 @@ interface ToolbarProps {
   columns: readonly GridColumn[]
   onView(change: TableView): void
   onUndo(what: 'undo' | 'redo'): void
+  /** Absent where the table takes no new records. */
+  onNew: (() => void) | undefined
 }
 
 const onlys = [
   { value: '', label: 'All' },
   { value: 'edited', label: 'Edited' },
+  { value: 'new', label: 'New' },
+  { value: 'deleted', label: 'Deleted' },
   { value: 'conflict', label: 'Conflicts' },
 ]
 
-export function Toolbar({ table, view, columns, onView, onUndo }: ToolbarProps) {
+export function Toolbar({ table, view, columns, onView, onUndo, onNew }: ToolbarProps) {
   return (
     <div className={css.toolbar} role="toolbar" aria-label={`Tools for ${table.name}`}>
       <h2 className={css.name}>{table.name}</h2>
@@ -34,6 +38,11 @@ export function Toolbar({ table, view, columns, onView, onUndo }: ToolbarProps) 
       />
       <SortMenu columns={columns} sort={view.sort} onSort={sort => onView({ sort })} />
       <div className={css.toolsRight}>
+        {onNew && (
+          <Button size="xs" variant="default" onClick={onNew}>
+            New record
+          </Button>
+        )}
         <Button size="xs" variant="default" onClick={() => onUndo('undo')}>
           Undo
         </Button>

@@ -1,0 +1,21 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import type { RecordOperation, Table } from '@/api/model'
+import { writeRecords } from '@/api/queries/records'
+import { snapshotKeys } from '@/api/queries/snapshots'
+import type { RecordPages } from './RecordPages'
+
+/** One operation on one record: make it, mark it deleted, restore it, drop its edits. */
+export function useRecordAction(table: Table, pages: RecordPages) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async (operation: RecordOperation) => {
+      const { results } = await writeRecords(table.snapshot_id, table.id, [operation], crypto.randomUUID())
+      return results[0]?.id
+    },
+    onSettled: () => {
+      pages.refresh()
+      void client.invalidateQueries({ queryKey: ['record', table.id] })
+      void client.invalidateQueries({ queryKey: snapshotKeys.tables(table.snapshot_id) })
+    },
+  })
+}
