@@ -81,9 +81,7 @@ func (l *listing) readSome(ctx context.Context, ids []string, out *connectors.By
 // confirmGone asks for one row. Only the site's own "no such row" counts.
 func (l *listing) confirmGone(ctx context.Context, id string, out *connectors.ByIDs) error {
 	q := url.Values{"_fields": {l.plan.wire + ",status"}}
-	if l.kind != kindUsers || hasColumn(l.schema, "username") {
-		q.Set("context", "edit")
-	}
+	l.scope(q)
 	answer, err := l.c.do(ctx, route(l.schema.RemoteID)+"/"+id, connectors.HTTPRequest{
 		Method: http.MethodGet, Tried: "read a record", Table: l.schema.RemoteID, Record: id, Query: q,
 	})

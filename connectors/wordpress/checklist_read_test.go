@@ -78,6 +78,12 @@ func TestCase02_ApplicationPasswords(t *testing.T) {
 	require.Equal(t, "incorrect_password", e.Code)
 	require.Contains(t, e.Hint, "application password")
 	require.NotContains(t, err.Error(), "wron")
+	// Some sites answer a wrong password as to an anonymous visitor.
+	b.site.Configure(func(o *fake.Options) { o.WrongPasswordIsAnonymous = true })
+	_, err = b.as(fake.EditorLogin, "wron gwro ngwr ongw rong wron").Validate(t.Context())
+	e, _ = connectors.AsError(err)
+	require.Equal(t, connectors.KindAuth, e.Kind)
+	require.Contains(t, e.Hint, "application password")
 }
 
 func TestCase03_AuthorizationHeaderStripped(t *testing.T) {
@@ -267,7 +273,7 @@ func TestCase07_IncrementalAcrossTimeZones(t *testing.T) {
 			b.c = openAt(t, b.url, fake.EditorLogin, fake.EditorPassword, func() time.Time { return now })
 			schema := b.schema("posts")
 			// The Date header is the test machine's: the mark is set by hand.
-			mark := mustJSON(watermark{At: c.start, Zone: b.c.site.zone})
+			mark := mustJSON(watermark{At: c.start, Zone: b.c.site.zone, Newest: 120})
 			now = c.edit
 			for _, id := range []int64{5, 6} { // two edits in one second
 				require.True(t, b.site.Edit(id, func(p *fake.Post) { p.Title = "changed" }))
@@ -298,6 +304,31 @@ func TestCase07_IncrementalAcrossTimeZones(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, `"changed"`, got.cell(2, "title"))
 	})
+	for _, hide := range []bool{false, true} {
+		t.Run(fmt.Sprint("new rows with old dates, totals hidden: ", hide), func(t *testing.T) {
+			b := newBench(t, fake.Options{HideTotals: hide}, fake.Generated(250))
+			schema := b.schema("posts")
+			full := b.readAll("posts")
+			old := `"2019-01-05T10:00:00Z"`
+			made := applied(t, b.create("posts", item("k", "", "title", `"from the archive"`, "status", `"publish"`, "date_gmt", old))[0])
+			require.Equal(t, old, quoted(made.Stored.Marker), "the site's modified time begins as the date")
+			got, err := drain(t, b.c, connectors.ReadRequest{Schema: schema, Since: full.watermark, Budget: 1 << 20}, true)
+			require.NoError(t, err)
+			require.True(t, got.has(number64(t, made.RemoteID)))
+			// An import of many, read on from its own mark.
+			for i := range 350 {
+				b.site.AddPost(fake.Post{Title: fmt.Sprint("imported ", i), Date: time.Date(2018, 1, 1, 0, 0, i, 0, time.UTC)})
+			}
+			next, err := drain(t, b.c, connectors.ReadRequest{Schema: schema, Since: got.watermark, Budget: 1 << 20}, true)
+			require.NoError(t, err)
+			for _, p := range b.site.Posts("post")[251:] {
+				require.True(t, next.has(p.ID), p.ID)
+			}
+			if !hide {
+				require.Less(t, len(next.records), 360, "the whole table was read for it")
+			}
+		})
+	}
 	t.Run("the mark of a full read is where the next begins", func(t *testing.T) {
 		b := newBench(t, fake.Options{}, fake.Generated(120))
 		full := b.readAll("posts")
@@ -338,6 +369,10 @@ func TestCase08_StatusesAndRoles(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, ids.Found)
 		require.Equal(t, []string{"999999"}, ids.Missing)
+	})
+	t.Run("a contributor reads terms", func(t *testing.T) {
+		low := &bench{t: t, site: b.site, url: b.url, c: b.as(fake.ContributorLogin, fake.ContributorPassword)}
+		require.Len(t, low.readAll("categories").records, 1)
 	})
 	t.Run("a status filter that is refused", func(t *testing.T) {
 		b.inject(fake.Fault{Kind: fake.FaultStatus, Status: 400, Code: "x", Path: "/never"})

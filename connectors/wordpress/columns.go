@@ -153,10 +153,10 @@ func metaKind(word string) (models.ColumnKind, models.Comparison) {
 
 func termColumns(t remoteType, props map[string]property) []models.Column {
 	var l columnList
-	// Core stores & in a name as an entity.
+	// Core stores & in names and descriptions as an entity.
 	l.add("name", "Name", models.ColumnText, models.CompareHTML, required, upTo(maxTermName))
 	l.add("slug", "Slug", models.ColumnText, models.CompareExact, upTo(maxSlug))
-	l.add("description", "Description", models.ColumnLongText, models.CompareExact)
+	l.add("description", "Description", models.ColumnLongText, models.CompareHTML)
 	if t.Hierarchical {
 		l.add("parent", "Parent", models.ColumnReference, models.CompareExact, refers(t.id()))
 	}

@@ -74,20 +74,18 @@ func (c *Connector) discover(ctx context.Context) (*site, error) {
 	if strings.Contains(rest, "rest_route=") {
 		entered = strings.TrimSuffix(plain, "/")
 	}
-	s, first := c.probe(ctx, strings.TrimSuffix(plain, "/")+"/wp-json/")
+	s, announced, first := c.probe(ctx, strings.TrimSuffix(plain, "/")+"/wp-json/")
 	if s != nil || fatal(first) {
 		return s, first
 	}
-	announced, err := c.announced(ctx, entered)
-	if err != nil && fatal(err) {
-		return nil, err
+	if announced == "" {
+		announced = c.announced(ctx, entered)
 	}
-	candidates := []string{strings.TrimSuffix(plain, "/") + "/?rest_route=/"}
-	if announced != "" {
-		candidates = append([]string{announced}, candidates...)
-	}
-	for _, base := range candidates {
-		s, err := c.probe(ctx, base)
+	for _, base := range []string{announced, strings.TrimSuffix(plain, "/") + "/?rest_route=/"} {
+		if base == "" {
+			continue
+		}
+		s, _, err := c.probe(ctx, base)
 		if s != nil || fatal(err) {
 			return s, err
 		}
@@ -135,8 +133,10 @@ func (a *authentication) UnmarshalJSON(raw []byte) error {
 }
 
 // probe asks an address for the API's index. The address it ended at after
-// redirects is the one to use: a redirect would drop a write's body.
-func (c *Connector) probe(ctx context.Context, base string) (*site, error) {
+// redirects is the one to use: a redirect would drop a write's body. Where a
+// page of the site answers, as without pretty permalinks, what it announces is
+// given too.
+func (c *Connector) probe(ctx context.Context, base string) (s *site, announced string, err error) {
 	answer, err := c.client.Do(ctx, connectors.HTTPRequest{
 		Method: http.MethodGet, URL: base, Anonymous: true, Tried: "find the site's REST API",
 		Query: url.Values{"_fields": {"name,home,timezone_string,gmt_offset,namespaces,authentication"}},
@@ -145,24 +145,24 @@ func (c *Connector) probe(ctx context.Context, base string) (*site, error) {
 	if err != nil {
 		// A site that wants a login even for its index has answered as an API.
 		if e, ok := connectors.AsError(err); ok && e.Status == http.StatusUnauthorized && e.Code == codeStripped {
-			return &site{base: base, home: base, appPasswords: true}, nil
+			return &site{base: base, home: base, appPasswords: true}, "", nil
 		}
-		return nil, err
+		return nil, "", err
 	}
 	if err := answer.JSON(&index); err != nil {
-		return nil, err
+		return nil, announcement(answer), err
 	}
 	if !slices.Contains(index.Namespaces, "wp/v2") {
-		return nil, &connectors.Error{Kind: connectors.KindInvalid, Service: Service, Tried: "find the site's REST API", Code: "api_not_found", Status: answer.Status, Reason: "the answer is no index of a WordPress API"}
+		return nil, "", &connectors.Error{Kind: connectors.KindInvalid, Service: Service, Tried: "find the site's REST API", Code: "api_not_found", Status: answer.Status, Reason: "the answer is no index of a WordPress API"}
 	}
-	s := &site{base: finalBase(base, answer.URL), name: html.UnescapeString(index.Name), home: index.Home, zone: index.TimezoneString, appPasswords: index.Authentication != nil && index.Authentication.ApplicationPasswords != nil}
+	s = &site{base: finalBase(base, answer.URL), name: html.UnescapeString(index.Name), home: index.Home, zone: index.TimezoneString, appPasswords: index.Authentication != nil && index.Authentication.ApplicationPasswords != nil}
 	if s.zone == "" {
 		s.zone = strings.TrimSpace(strings.Trim(jsonText(index.GMTOffset), `"`))
 	}
 	if s.name == "" {
 		s.name = answer.URL.Host
 	}
-	return s, nil
+	return s, "", nil
 }
 
 // finalBase is the address a probe ended at, without what the probe added.
@@ -195,15 +195,21 @@ var (
 	hrefAttr = regexp.MustCompile(`(?is)href=["']([^"']+)["']`)
 )
 
-// announced reads the API's address off a page of the site: the Link header,
-// or the tag in its head.
-func (c *Connector) announced(ctx context.Context, page string) (string, error) {
+// announced asks a page of the site for the API's address. It is a help, not a
+// need: a page that is slow or broken announces nothing.
+func (c *Connector) announced(ctx context.Context, page string) string {
 	answer, err := c.client.Do(ctx, connectors.HTTPRequest{
 		Method: http.MethodGet, URL: page, Anonymous: true, Tried: "read the site's front page", Header: http.Header{"Accept": {"text/html"}},
 	})
 	if err != nil {
-		return "", err
+		return ""
 	}
+	return announcement(answer)
+}
+
+// announcement reads the API's address off a page: the Link header, or the tag
+// in its head.
+func announcement(answer *connectors.HTTPAnswer) string {
 	found := ""
 	for _, value := range answer.Header.Values("Link") {
 		for _, link := range strings.Split(value, ",") {
@@ -220,7 +226,7 @@ func (c *Connector) announced(ctx context.Context, page string) (string, error) 
 	}
 	u, err := answer.URL.Parse(found)
 	if found == "" || err != nil || answer.URL.Scheme == "https" && u.Scheme != "https" {
-		return "", nil
+		return ""
 	}
-	return u.String(), nil
+	return u.String()
 }

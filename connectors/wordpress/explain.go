@@ -46,7 +46,7 @@ func parseError(body []byte) (wpError, wpErrorData, bool) {
 const (
 	hintReconnect = "Make a new application password under Users → Profile in WordPress, and enter it in this connection."
 	hintRights    = "Ask an administrator of the site for the right, or connect an account with a higher role."
-	hintStripped  = "The site did not see the password: its web server drops the Authorization header. Under Apache with CGI or FastCGI add `SetEnvIf Authorization \"(.*)\" HTTP_AUTHORIZATION=$1` to .htaccess; else ask the host to pass the header on to PHP, or look for a security plugin that removes it."
+	hintStripped  = "Check user name and application password first: with some plugins the site answers a wrong one like this. If they are right, its web server drops the Authorization header. Under Apache with CGI or FastCGI add `SetEnvIf Authorization \"(.*)\" HTTP_AUTHORIZATION=$1` to .htaccess; else ask the host to pass the header on to PHP, or look for a security plugin that removes it."
 )
 
 // explain corrects an error by the site's own word on it.
@@ -88,10 +88,14 @@ func refine(status int, body []byte, e *connectors.Error) {
 	case http.StatusBadRequest:
 		refineInvalid(e, data)
 	case http.StatusInternalServerError:
-		if doc.Code == "db_insert_error" || doc.Code == "db_update_error" {
-			// The database said no: nothing was written.
+		// Core gives 500 to errors that have no status of their own. These are
+		// raised before anything is written.
+		switch doc.Code {
+		case "db_insert_error", "db_update_error":
 			e.Kind = connectors.KindInvalid
 			e.Hint = "The site's database refused the values: one is too long, or holds a character it cannot store."
+		case "empty_term_name", "empty_content", "invalid_taxonomy", "invalid_term", "missing_parent", "duplicate_term_slug", "rest_upload_unknown_error":
+			e.Kind, e.Column = connectors.KindInvalid, columnOf[doc.Code]
 		}
 	}
 }
@@ -118,7 +122,7 @@ func refineUnauthorized(e *connectors.Error) {
 // columnOf names the column that an error code is about.
 var columnOf = map[string]string{
 	"rest_invalid_author": "author", "rest_invalid_featured_media": "featured_media", "empty_content": "title",
-	"empty_term_name": "name", "duplicate_term_slug": "slug", "rest_post_invalid_id": "parent",
+	"empty_term_name": "name", "missing_parent": "parent", "duplicate_term_slug": "slug", "rest_post_invalid_id": "parent",
 	"rest_taxonomy_not_hierarchical": "parent", "rest_term_invalid": "parent", "rest_invalid_field": "sticky",
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -22,6 +23,9 @@ type listing struct {
 	// publishedOnly is set once the site has said that this account may list
 	// nothing else.
 	publishedOnly bool
+	// viewOnly is set once the site has refused this account the terms with
+	// context=edit: they read the same without.
+	viewOnly atomic.Bool
 }
 
 // chunk is one answered list request.
@@ -61,9 +65,7 @@ func (l *listing) values(offset, count int) url.Values {
 	if l.publishedOnly && q.Has("status") {
 		q.Set("status", "publish")
 	}
-	if l.kind != kindUsers || hasColumn(l.schema, "username") {
-		q.Set("context", "edit")
-	}
+	l.scope(q)
 	switch {
 	case offset == 0:
 	case l.kind == kindPosts:
@@ -74,12 +76,22 @@ func (l *listing) values(offset, count int) url.Values {
 	return q
 }
 
+// scope asks for raw text, which is for those who may edit.
+func (l *listing) scope(q url.Values) {
+	if (l.kind != kindUsers || hasColumn(l.schema, "username")) && !l.viewOnly.Load() {
+		q.Set("context", "edit")
+	}
+}
+
 // get asks for one run of rows. A page beyond the last is an end, not an
 // error.
 func (l *listing) get(ctx context.Context, offset, count int) (chunk, error) {
 	answer, err := l.request(ctx, http.MethodGet, l.values(offset, count), "list "+l.schema.RemoteID+" from row "+strconv.Itoa(offset+1))
 	if forbiddenStatus(err) && l.query.Has("status") && !l.publishedOnly {
 		return chunk{}, errPublishedOnly
+	}
+	if l.kind == kindTerms && hasCode(err, "rest_forbidden_context") && !l.viewOnly.Swap(true) {
+		return l.get(ctx, offset, count)
 	}
 	if hasCode(err, "rest_post_invalid_page_number") {
 		return chunk{total: -1, ended: true}, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,10 +25,12 @@ const lateWrite = 15 * time.Second
 
 // FindCreated looks for rows that lost creates may have made.
 //
-// WordPress keeps no key of ours, and posts carry no time of creation; but a
-// row made after the intent was also modified after it. So everything modified
-// since (the trash included: somebody may have thrown it away) is held against
-// the planned values. A match is by title and text, without tags: the site may
+// WordPress keeps no key of ours, and posts carry no time of creation. A new
+// row's modified time is its date, so what a lost create made is among the rows
+// modified since the intent, or, where the plan named a date, among the rows of
+// that date; and, whatever the clocks say, most likely among the newest ids. All
+// three are held against the planned values, the trash included: somebody may
+// have thrown it away. A match is by title and text, without tags: the site may
 // have taken HTML out, made the slug unique, or scheduled what was to be
 // published. It is never exact.
 func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, items []connectors.FindItem) ([]connectors.FindResult, error) {
@@ -41,7 +44,12 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 			oldest = item.After
 		}
 	}
+	seen := map[string]bool{}
 	match := func(r connectors.Record) {
+		if seen[r.RemoteID] {
+			return
+		}
+		seen[r.RemoteID] = true
 		for i, item := range items {
 			if couldBe(schema, item.Values, r) {
 				results[i].Candidates = append(results[i].Candidates, r)
@@ -54,11 +62,64 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 	if kindOf(schema) == kindTerms {
 		return results, c.findTerms(ctx, schema, items, results)
 	}
-	return results, c.each(ctx, schema, func(l *listing) {
-		l.query.Set("status", "any,trash")
-		mark := watermark{At: oldest.Add(-clockError)}
-		l.query.Set("modified_after", mark.bound(""))
-	}, match)
+	var mark watermark
+	if !oldest.IsZero() {
+		mark.At = oldest.Add(-clockError)
+	}
+	windows := []url.Values{{"modified_after": {mark.bound("")}}}
+	for _, date := range plannedDates(items) {
+		// The bounds are compared with the site's wall clock.
+		windows = append(windows, url.Values{"after": {date.Add(-overlapZone).Format(time.RFC3339)}, "before": {date.Add(overlapZone).Format(time.RFC3339)}})
+	}
+	for _, window := range windows {
+		err := c.each(ctx, schema, func(l *listing) {
+			l.query = window
+			l.query.Set("status", "any,trash")
+		}, match)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return results, c.newest(ctx, schema, match)
+}
+
+// plannedDates are the days that creates were planned for, each once.
+func plannedDates(items []connectors.FindItem) []time.Time {
+	var days []time.Time
+	for _, item := range items {
+		text, _ := models.Text(item.Values["date_gmt"])
+		at, err := time.Parse(time.RFC3339, text)
+		if day := at.UTC().Truncate(24 * time.Hour); err == nil && !slices.Contains(days, day) {
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// newestRows is how many of the highest ids are looked at.
+const newestRows = 2 * pageSize
+
+// newest visits the rows with the highest ids.
+func (c *Connector) newest(ctx context.Context, schema connectors.Schema, visit func(connectors.Record)) error {
+	l := c.listing(schema, false)
+	l.query = url.Values{"status": {"any,trash"}, "order": {"desc"}}
+	for offset := 0; offset < newestRows; offset += pageSize {
+		ch, err := l.get(ctx, offset, pageSize)
+		if errors.Is(err, errPublishedOnly) {
+			l.publishedOnly = true
+			ch, err = l.get(ctx, offset, pageSize)
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range ch.rows {
+			visit(r.record)
+		}
+		if len(ch.rows) == 0 || ch.total >= 0 && offset+pageSize >= ch.total {
+			return nil
+		}
+	}
+	return nil
 }
 
 // each enumerates a selection.
@@ -69,7 +130,6 @@ func (c *Connector) each(ctx context.Context, schema connectors.Schema, choose f
 	}
 	defer func() { _ = p.Close() }() // it only ends its own reads
 	choose(p.l)
-	seen := map[string]bool{}
 	for {
 		page, err := p.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -79,10 +139,7 @@ func (c *Connector) each(ctx context.Context, schema connectors.Schema, choose f
 			return err
 		}
 		for _, r := range page.Records {
-			if !seen[r.RemoteID] {
-				seen[r.RemoteID] = true
-				visit(r)
-			}
+			visit(r)
 		}
 	}
 }

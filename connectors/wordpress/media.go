@@ -35,9 +35,14 @@ func (c *Connector) UploadMedia(ctx context.Context, name, contentType string, d
 	return r.record.RemoteID, nil
 }
 
-// disposition names the file by its last path element, beyond ASCII by
-// RFC 2231, as core's parser and every web server take it.
+// disposition names the file by its last path element. WordPress reads the
+// header by hand and knows filename= alone, in UTF-8 as it is.
 func disposition(name string) string {
-	name = path.Base(strings.ReplaceAll(name, "\\", "/"))
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == '"' || r == ';' || r == 0x7f {
+			return '-'
+		}
+		return r
+	}, path.Base(strings.ReplaceAll(name, "\\", "/")))
+	return `attachment; filename="` + name + `"`
 }

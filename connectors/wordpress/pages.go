@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +25,8 @@ type place struct {
 	// incremental read starts from.
 	Started time.Time `json:"s"`
 	Total   int       `json:"t"`           // as the first answer had it
-	Trash   bool      `json:"x,omitempty"` // the rows are done, the trash is being read
+	Phase   phase     `json:"x,omitempty"` // of an incremental read
+	Newest  int64     `json:"n,omitempty"` // highest id of all phases
 	Public  bool      `json:"o,omitempty"` // published rows only
 	// Mixed is set when the site gave rows in another order than that of their
 	// ids, as some plugins make it: then a lower id may still be new.
@@ -41,7 +41,7 @@ type place struct {
 type pages struct {
 	l      *listing
 	at     place
-	since  []byte // watermark asked for; nil reads all
+	mark   *watermark // of an incremental read; nil reads all
 	width  int
 	budget int
 	zone   string
@@ -52,6 +52,7 @@ type pages struct {
 	chunks   map[int]chunk // of fetched pages not yet given
 	before   map[int64]bool
 	restarts int
+	over     bool // the phase is; the next one is to be begun
 	done     bool
 }
 
@@ -75,7 +76,7 @@ func (c *Connector) read(ctx context.Context, req connectors.ReadRequest, idsAlo
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{l: c.listing(req.Schema, idsAlone), since: since, width: pagesAhead, budget: max(req.Budget, 1), zone: s.zone, ctx: ctx, chunks: map[int]chunk{}}
+	p := &pages{l: c.listing(req.Schema, idsAlone), width: pagesAhead, budget: max(req.Budget, 1), zone: s.zone, ctx: ctx, chunks: map[int]chunk{}}
 	p.at.Total = -1
 	if req.Cursor != nil {
 		if err := json.Unmarshal(req.Cursor, &p.at); err != nil {
@@ -88,21 +89,11 @@ func (c *Connector) read(ctx context.Context, req connectors.ReadRequest, idsAlo
 		if err != nil {
 			return nil, err
 		}
-		p.l.query.Set("modified_after", mark.bound(s.zone))
-		if p.at.Trash {
-			p.toTrash()
-		}
+		p.mark = &mark
+		p.at.Newest = max(p.at.Newest, mark.Newest)
+		p.enter(p.at.Phase)
 	}
 	return p, nil
-}
-
-// toTrash turns from the rows to the trash: ids alone.
-func (p *pages) toTrash() {
-	bound := p.l.query.Get("modified_after")
-	schema := p.l.schema
-	p.l = p.l.c.listing(schema, true)
-	p.l.query = url.Values{"status": {"trash"}, "modified_after": {bound}}
-	p.at.Trash = true
 }
 
 // step is how far apart pages begin.
@@ -114,6 +105,12 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 		if p.done {
 			return connectors.Page{}, io.EOF
 		}
+		if p.over {
+			if err := p.advance(ctx); err != nil {
+				return connectors.Page{}, err
+			}
+			p.over = false
+		}
 		if p.inner == nil {
 			p.begin()
 		}
@@ -123,11 +120,8 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 			p.restart(func() { p.l.publishedOnly, p.at.Public = true, true })
 			continue
 		case errors.Is(err, io.EOF):
-			if p.since == nil || p.at.Trash {
-				p.done = true
-				return connectors.Page{}, io.EOF
-			}
-			p.restart(func() { p.at.Page, p.at.Last, p.at.Total = 0, 0, -1; p.toTrash() })
+			p.done = p.mark == nil || p.at.Phase == phaseTrash
+			p.over = !p.done
 			continue
 		case err != nil:
 			return connectors.Page{}, err
@@ -330,7 +324,8 @@ func (p *pages) page(rows []row, ch chunk) connectors.Page {
 		}
 		given[r.id] = true
 		p.at.Last = max(p.at.Last, r.id)
-		if p.at.Trash {
+		p.at.Newest = max(p.at.Newest, r.id)
+		if p.at.Phase == phaseTrash {
 			out.Deleted = append(out.Deleted, r.record.RemoteID)
 		} else {
 			out.Records = append(out.Records, r.record)
@@ -343,7 +338,7 @@ func (p *pages) page(rows []row, ch chunk) connectors.Page {
 			"This account may list published rows only; drafts and private ones are not shown.", hintRights))
 	}
 	out.Cursor = mustJSON(p.at)
-	out.Watermark = mustJSON(watermark{At: p.at.Started, Zone: p.zone})
+	out.Watermark = mustJSON(watermark{At: p.at.Started, Zone: p.zone, Newest: p.at.Newest})
 	return out
 }
 

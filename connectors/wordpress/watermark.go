@@ -21,6 +21,9 @@ const (
 type watermark struct {
 	At   time.Time `json:"at"`   // the site's clock when the last enumeration began
 	Zone string    `json:"zone"` // the site's zone then
+	// Newest is the highest id given. A row's modified time begins as its date,
+	// which may be of last year: what is new is told by its id.
+	Newest int64 `json:"newest"`
 }
 
 func parseWatermark(raw []byte) (watermark, error) {
@@ -34,6 +37,9 @@ func parseWatermark(raw []byte) (watermark, error) {
 // bound is the modified_after to send: with Z, for without a zone it would be
 // taken as the site's wall clock.
 func (w watermark) bound(zoneNow string) string {
+	if w.At.IsZero() {
+		return "1970-01-01T00:00:00Z"
+	}
 	back := overlapUsual
 	if w.Zone != zoneNow {
 		back = overlapZone

@@ -57,6 +57,9 @@ func (s *Server) authenticate(r *http.Request) (*User, *apiError) {
 		return nil, fail(http.StatusUnauthorized, "application_passwords_disabled", "Application passwords are not available.")
 	}
 	u := s.userByLogin(login)
+	if s.opt.WrongPasswordIsAnonymous && (u == nil || alnum(u.Password) != alnum(password)) {
+		return nil, s.needLogin(nil)
+	}
 	if u == nil {
 		if strings.Contains(login, "@") {
 			return nil, fail(http.StatusUnauthorized, "invalid_email", "<strong>Error:</strong> Unknown email address. Check again or try your username.")

@@ -80,11 +80,11 @@ func (q *request) upload() (name, kind string, data []byte, err *apiError) {
 	if disposition == "" {
 		return "", "", nil, fail(http.StatusBadRequest, "rest_upload_no_content_disposition", "No Content-Disposition supplied.")
 	}
-	_, d, perr := mime.ParseMediaType(disposition)
-	if perr != nil || d["filename"] == "" {
+	name = dispositionName(disposition)
+	if name == "" {
 		return "", "", nil, fail(http.StatusBadRequest, "rest_upload_invalid_disposition", "Invalid Content-Disposition supplied. Content-Disposition needs to be formatted as `attachment; filename=\"image.png\"` or similar.")
 	}
-	return path.Base(d["filename"]), kind, q.raw, nil
+	return path.Base(name), kind, q.raw, nil
 }
 
 func (q *request) uploadForm(boundary string) (name, kind string, data []byte, err *apiError) {
@@ -103,4 +103,16 @@ func (q *request) uploadForm(boundary string) (name, kind string, data []byte, e
 		}
 		return path.Base(part.FileName()), part.Header.Get("Content-Type"), data, nil
 	}
+}
+
+// dispositionName reads filename= as core does: by hand, without the
+// filename*= of RFC 2231.
+func dispositionName(header string) string {
+	for _, part := range strings.Split(header, ";") {
+		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if ok && strings.TrimSpace(key) == "filename" {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
 }

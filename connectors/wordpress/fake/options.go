@@ -47,6 +47,13 @@ type Options struct {
 	// HTMLNotFoundAPI answers the theme's HTML 404 below /wp-json/.
 	HTMLNotFoundAPI bool
 
+	// LaxFeaturedMedia answers 200 to a featured image that does not exist and
+	// leaves the old one, as WordPress 6.6 was seen to do.
+	LaxFeaturedMedia bool
+	// WrongPasswordIsAnonymous treats a wrong application password as none:
+	// seen where a plugin asks for the current user before the API is reached.
+	WrongPasswordIsAnonymous bool
+
 	// Types and Taxonomies are added to core's own.
 	Types      []Type
 	Taxonomies []Taxonomy

@@ -35,6 +35,9 @@ func (s *Server) createPost(q *request, t *Type) (*reply, *apiError) {
 	if t.Slug == "post" && len(p.Terms["category"]) == 0 {
 		p.Terms["category"] = []int64{1}
 	}
+	// wp_insert_post takes a new row's modified time from its date: a post
+	// written with a date of last year was "modified" last year.
+	p.Modified, p.ModifiedLocal = p.Date, p.DateLocal
 	s.store(p)
 	r := newReply(http.StatusCreated, s.postRow(p, true, q.fields(), q.base))
 	r.header.Set("Location", q.base+"wp/v2/"+t.RestBase+"/"+strconv.FormatInt(p.ID, 10))
@@ -129,10 +132,13 @@ func (s *Server) applyReferences(p *Post, in *postInput, t *Type) *apiError {
 		p.Author = *in.author
 	}
 	if in.featured != nil {
-		if m := s.posts[*in.featured]; *in.featured != 0 && (m == nil || m.Type != "attachment") {
+		m := s.posts[*in.featured]
+		switch known := *in.featured == 0 || m != nil && m.Type == "attachment"; {
+		case known:
+			p.FeaturedMedia = *in.featured
+		case !s.opt.LaxFeaturedMedia:
 			return fail(http.StatusBadRequest, "rest_invalid_featured_media", "Invalid featured media ID.")
 		}
-		p.FeaturedMedia = *in.featured
 	}
 	if in.parent != nil && t.Hierarchical {
 		if *in.parent != 0 && s.posts[*in.parent] == nil {

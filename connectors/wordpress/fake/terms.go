@@ -3,6 +3,7 @@ package fake
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,13 +15,15 @@ func (s *Server) listTerms(q *request, tax *Taxonomy) (*reply, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if edit && !s.canAssign(q.user) {
+	if edit && !s.can(q.user, "manage_categories") {
 		return nil, forbidden(q.user, "rest_forbidden_context", "Sorry, you are not allowed to edit terms in this taxonomy.")
 	}
 	w, err := q.window()
 	if err != nil {
 		return nil, err
 	}
+	// Core has no offset for hierarchical taxonomies.
+	w.hasOffset = w.hasOffset && !tax.Hierarchical
 	ids, err := s.findTerms(q, tax)
 	if err != nil {
 		return nil, err
@@ -239,11 +242,14 @@ func (s *Server) updateTerm(q *request, tax *Taxonomy, id int64) (*reply, *apiEr
 func (s *Server) applyTerm(t *Term, in *termInput, tax *Taxonomy) *apiError {
 	isNew := s.terms[t.ID] == nil
 	set(&t.Parent, in.parent)
-	set(&t.Description, in.description)
+	if in.description != nil {
+		t.Description = escapeTerm(*in.description)
+	}
 	if in.name != nil {
-		t.Name = strings.TrimSpace(kses(*in.name))
+		t.Name = strings.TrimSpace(escapeTerm(*in.name))
 		if t.Name == "" {
-			return fail(http.StatusBadRequest, "empty_term_name", "A name is required for this term.")
+			// An error without a status of its own: core answers 500.
+			return fail(http.StatusInternalServerError, "empty_term_name", "A name is required for this term.")
 		}
 		if utf8.RuneCountInString(t.Name) > maxNameRunes {
 			return fail(http.StatusInternalServerError, "db_insert_error", "Could not insert term into the database.")
@@ -319,3 +325,11 @@ func (s *Server) storeTerm(t *Term) {
 	s.putTerm(t)
 	s.journalPut("term", t)
 }
+
+// escapeTerm is what core does to names and descriptions of terms: tags that
+// nobody may store are gone, and a bare & becomes an entity.
+func escapeTerm(text string) string {
+	return bareAmp.ReplaceAllString(kses(text), "&amp;$1")
+}
+
+var bareAmp = regexp.MustCompile(`&($|[^a-zA-Z#])`)
