@@ -343,8 +343,8 @@ func FuzzRows(f *testing.F) {
 		f.Add(seed, uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, text string, chunk uint8) {
-		all, err := collect(newRows(&slowly{text, int(chunk)%7 + 1}, form{comma: ',', eol: '\n'}))
-		whole, wholeErr := collect(newRows(strings.NewReader(text), form{comma: ',', eol: '\n'}))
+		all, err := collect(newRowsIn(&slowly{text, int(chunk)%7 + 1}, form{comma: ',', eol: '\n'}, 2+int(chunk)%11))
+		whole, wholeErr := collect(newRowsIn(strings.NewReader(text), form{comma: ',', eol: '\n'}, len(text)+1))
 		require.Equal(t, whole, all, "how the text arrives changes what it says")
 		require.Equal(t, err == nil, wholeErr == nil)
 		if err != nil {
@@ -477,7 +477,7 @@ func FuzzWriter(f *testing.F) {
 		fields := models.Fields{"1": models.AppendJSONString(nil, one), "2": models.AppendJSONString(nil, two)}
 		require.NoError(t, w.Write(fields.Object()))
 		require.NoError(t, w.Flush())
-		r := newRows(&b, form{comma: ',', eol: '\n'})
+		r := newRowsIn(&b, form{comma: ',', eol: '\n'}, 1<<10)
 		require.NoError(t, r.next())
 		require.NoError(t, r.next())
 		require.Len(t, r.cells, 2)

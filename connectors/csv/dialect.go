@@ -26,7 +26,7 @@ func (f *form) dialect(text []byte, whole bool, chosen settings) {
 
 // sampleOf reads the first records. One that the sample cuts off is left out.
 func sampleOf(text []byte, whole bool, comma, eol byte) [][][]byte {
-	r := newRows(bytes.NewReader(text), form{comma: comma, eol: eol})
+	r := newRowsIn(bytes.NewReader(text), form{comma: comma, eol: eol}, len(text)+1)
 	var records [][][]byte
 	for len(records) < sampleRecords {
 		if err := r.next(); err != nil {

@@ -38,8 +38,11 @@ type rows struct {
 
 const bufferSize = 512 << 10
 
-func newRows(from io.Reader, f form) *rows {
-	return &rows{from: from, comma: f.comma, eol: f.eol, buf: make([]byte, 0, bufferSize), line: 1}
+func newRows(from io.Reader, f form) *rows { return newRowsIn(from, f, bufferSize) }
+
+// newRowsIn begins with a buffer of that size.
+func newRowsIn(from io.Reader, f form, size int) *rows {
+	return &rows{from: from, comma: f.comma, eol: f.eol, buf: make([]byte, 0, size), line: 1}
 }
 
 var errMore = errors.New("more text is needed")
@@ -107,8 +110,9 @@ func (r *rows) skipBlank() bool {
 	return false
 }
 
-// fill reads more behind what is left, in a buffer twice as large when a record
-// does not fit.
+// fill reads behind what is left until the buffer is full, in one twice as large
+// when a record does not fit: a record that is cut off is begun again, and so
+// at most as often as the buffer doubles.
 func (r *rows) fill() {
 	left := len(r.buf) - r.at
 	if left > cap(r.buf)/2 {
@@ -120,21 +124,14 @@ func (r *rows) fill() {
 		r.buf = r.buf[:left]
 	}
 	r.at = 0
-	for range 100 { // readers may give nothing for a while
-		n, err := r.from.Read(r.buf[len(r.buf):cap(r.buf)])
-		r.buf = r.buf[:len(r.buf)+n]
-		if err != nil {
-			r.eof = true
-			if !errors.Is(err, io.EOF) {
-				r.errs = err
-			}
-			return
-		}
-		if n > 0 {
-			return
-		}
+	n, err := io.ReadFull(r.from, r.buf[left:cap(r.buf)])
+	r.buf = r.buf[:left+n]
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		r.eof = true
+	case err != nil:
+		r.eof, r.errs = true, err
 	}
-	r.eof, r.errs = true, io.ErrNoProgress
 }
 
 // split cuts the record at r.at into cells. It gives the offset after its line
