@@ -90,6 +90,7 @@ func (tx *Tx) changedItems(planID, tableID string) ([]models.FieldProblem, error
 				changed = append(changed, models.FieldProblem{Field: item.ID, Code: "gone", Detail: fmt.Sprintf("%q is no longer here", item.Label)})
 				continue
 			}
+			// Promise 3: what is sent is what was reviewed, cell by cell.
 			now, ok := models.NewItem(&of, &record)
 			if !ok || !models.SameItem(&item, &now) {
 				changed = append(changed, models.FieldProblem{Field: item.ID, Code: "changed", Detail: fmt.Sprintf("%q was edited, or its service changed it", item.Label)})
@@ -311,6 +312,7 @@ func (o *Org) MarkSending(ctx context.Context, ids []string, holder, step string
 		}
 		plans := map[string]int64{}
 		for _, row := range rows {
+			// Promise 5: one holder at a time, and not after its time.
 			sendable := row.State == models.ItemPlanned || row.State == models.ItemSending
 			if !sendable || row.Lease != holder || row.LeaseUntil == nil || !row.LeaseUntil.After(tx.now) {
 				return models.NewProblem(models.KindConflict, "item.lease_lost", "the right to send item "+row.ID+" has run out or passed to another",
@@ -379,6 +381,7 @@ func (tx *Tx) countSending(planID string, n int64) error {
 	if err != nil {
 		return err
 	}
+	// Promise 3: only a plan that somebody chose to apply is sent.
 	if plan.State != models.PlanApplying {
 		return models.NewProblem(models.KindConflict, "plan.not_applying", fmt.Sprintf("the plan is %s: nothing of it may be sent", plan.State), "make a new plan")
 	}

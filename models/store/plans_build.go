@@ -200,7 +200,7 @@ func (b *planBuild) batch(ctx context.Context, table *tableRow, after int64) (re
 		of := table.table()
 		for i := range records {
 			last = records[i].ID
-			if taken[last] {
+			if taken[last] { // Promise 5: what may be on its way enters no other plan
 				claimed++
 				continue
 			}
@@ -242,7 +242,7 @@ func (b *planBuild) batch(ctx context.Context, table *tableRow, after int64) (re
 func (tx *Tx) planned(table *tableRow, retryOf string, after int64) (records []models.Record, taken map[int64]bool, err error) {
 	query := "SELECT " + recordColumns + " FROM " + recordTable(table.Seq) + " WHERE (edits IS NOT NULL OR state <> 0) AND id > ?"
 	args := []any{after}
-	if retryOf != "" {
+	if retryOf != "" { // Promise 6: the failed ones alone
 		query += " AND id IN (SELECT record_id FROM items WHERE plan_id = ? AND table_id = ? AND items.state = 'failed')"
 		args = append(args, retryOf, table.ID)
 	}

@@ -107,6 +107,7 @@ func (s *settling) table(c *recordChanges, rows []itemRow) error {
 // move applies a settlement to its item; false when it changes nothing.
 func (s *settling) move(row *itemRow, done Settlement) bool {
 	readBack := row.State == models.ItemApplied && done.State == models.ItemApplied
+	// Promise 6: an item has one outcome.
 	late := !row.State.Open() && done.State != models.ItemApplied
 	switch {
 	case readBack && !row.ReadBack:

@@ -57,6 +57,7 @@ func (y *System) Relay(ctx context.Context, limit int) (n int, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
 		n = 0
 		if tx.s.dialect.name() == "postgres" {
+			// Promise 7: numbers follow commits, so no reader misses an event.
 			var mine bool
 			row := tx.sql.QueryRowContext(tx.ctx, "SELECT pg_try_advisory_xact_lock($1)", relayLock)
 			if err := row.Scan(&mine); err != nil || !mine {

@@ -143,7 +143,8 @@ type Org struct {
 // ID is the organization's id.
 func (o *Org) ID() string { return o.id }
 
-// rows starts a reading query on the model's table, bound to the organization.
+// rows starts a reading query on the model's table, bound to the organization
+// (Promise 11).
 func (o *Org) rows(ctx context.Context, model any) *gorm.DB {
 	return o.s.read.WithContext(ctx).Model(model).Where("organization_id = ?", o.id)
 }

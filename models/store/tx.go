@@ -102,7 +102,8 @@ func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wrot
 	return len(tx.events) > 0, sqlTx.Commit()
 }
 
-// rows starts a query on the model's table, bound to the organization.
+// rows starts a query on the model's table, bound to the organization
+// (Promise 11).
 func (tx *Tx) rows(model any) *gorm.DB {
 	q := tx.db.Model(model)
 	if tx.org != "" {
