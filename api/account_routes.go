@@ -53,7 +53,9 @@ type AuditEvent struct {
 	At      time.Time       `json:"at"`
 }
 
-type tokenInput struct {
+// TokenPath names an API token. Embedded, so exported: that is
+// where huma looks.
+type TokenPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -87,7 +89,7 @@ func showToken(t models.APIToken) Token {
 	return Token{ID: t.ID, Name: t.Name, LastUsedAt: t.LastUsedAt, ExpiresAt: t.ExpiresAt, CreatedAt: t.CreatedAt}
 }
 
-func (s *server) listTokens(ctx context.Context, in *paging) (*body[list[Token]], error) {
+func (s *server) listTokens(ctx context.Context, in *Paging) (*body[list[Token]], error) {
 	tokens, next, err := s.org(ctx).ListTokens(ctx, in.page())
 	if err != nil {
 		return nil, err
@@ -113,11 +115,11 @@ func (s *server) createToken(ctx context.Context, in *createToken) (*body[NewTok
 	return answer(NewToken{Token: showToken(token), Secret: key.Text.Reveal()}), nil
 }
 
-func (s *server) deleteToken(ctx context.Context, in *tokenInput) (*nothing, error) {
+func (s *server) deleteToken(ctx context.Context, in *TokenPath) (*nothing, error) {
 	return nil, s.org(ctx).DeleteToken(ctx, in.ID)
 }
 
-func (s *server) listAudit(ctx context.Context, in *paging) (*body[list[AuditEvent]], error) {
+func (s *server) listAudit(ctx context.Context, in *Paging) (*body[list[AuditEvent]], error) {
 	events, next, err := s.org(ctx).ListAudit(ctx, in.page())
 	if err != nil {
 		return nil, err

@@ -45,7 +45,9 @@ func showConnection(c models.Connection) Connection {
 	}
 }
 
-type connectionInput struct {
+// ConnectionPath names a connection. Embedded, so exported: that is
+// where huma looks.
+type ConnectionPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -58,7 +60,7 @@ type createConnection struct {
 }
 
 type changeConnection struct {
-	connectionInput
+	ConnectionPath
 	Body struct {
 		Name       string          `json:"name,omitempty" maxLength:"200"`
 		Credential json.RawMessage `json:"credential,omitempty"`
@@ -96,15 +98,22 @@ func (s *server) connectionRoutes() {
 }
 
 func (s *server) listConnectors(context.Context, *struct{}) (*body[list[Connector]], error) {
-	return listOf(s.Registry.Definitions(), "", func(d connectors.Definition) Connector {
-		return Connector{
-			Service: d.Service, Title: d.Title, About: d.About, Credential: d.Credential, Settings: d.Settings,
-			OAuth: d.OAuth != nil, Capabilities: d.Capabilities, Limits: d.Limits, Cannot: append([]string{}, d.Cannot...),
-		}
-	}), nil
+	return answer(list[Connector]{Items: ShowConnectors(s.Registry.Definitions())}), nil
 }
 
-func (s *server) listConnections(ctx context.Context, in *paging) (*body[list[Connection]], error) {
+// ShowConnectors gives services as the API shows them.
+func ShowConnectors(definitions []connectors.Definition) []Connector {
+	shown := make([]Connector, 0, len(definitions))
+	for _, d := range definitions {
+		shown = append(shown, Connector{
+			Service: d.Service, Title: d.Title, About: d.About, Credential: d.Credential, Settings: d.Settings,
+			OAuth: d.OAuth != nil, Capabilities: d.Capabilities, Limits: d.Limits, Cannot: append([]string{}, d.Cannot...),
+		})
+	}
+	return shown
+}
+
+func (s *server) listConnections(ctx context.Context, in *Paging) (*body[list[Connection]], error) {
 	items, next, err := s.org(ctx).ListConnections(ctx, in.page())
 	if err != nil {
 		return nil, err
@@ -112,7 +121,7 @@ func (s *server) listConnections(ctx context.Context, in *paging) (*body[list[Co
 	return listOf(items, next, showConnection), nil
 }
 
-func (s *server) getConnection(ctx context.Context, in *connectionInput) (*body[Connection], error) {
+func (s *server) getConnection(ctx context.Context, in *ConnectionPath) (*body[Connection], error) {
 	c, err := s.org(ctx).Connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -137,7 +146,7 @@ func (s *server) createConnection(ctx context.Context, in *createConnection) (*b
 	if _, err := s.check(ctx, c.ID); err != nil {
 		return nil, err
 	}
-	return s.getConnection(ctx, &connectionInput{ID: c.ID})
+	return s.getConnection(ctx, &ConnectionPath{ID: c.ID})
 }
 
 func (s *server) changeConnection(ctx context.Context, in *changeConnection) (*body[Connection], error) {
@@ -163,14 +172,14 @@ func (s *server) changeConnection(ctx context.Context, in *changeConnection) (*b
 			return nil, err
 		}
 	}
-	return s.getConnection(ctx, &in.connectionInput)
+	return s.getConnection(ctx, &in.ConnectionPath)
 }
 
-func (s *server) deleteConnection(ctx context.Context, in *connectionInput) (*nothing, error) {
+func (s *server) deleteConnection(ctx context.Context, in *ConnectionPath) (*nothing, error) {
 	return nil, s.org(ctx).DeleteConnection(ctx, in.ID)
 }
 
-func (s *server) testConnection(ctx context.Context, in *connectionInput) (*body[Check], error) {
+func (s *server) testConnection(ctx context.Context, in *ConnectionPath) (*body[Check], error) {
 	check, err := s.check(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -178,7 +187,7 @@ func (s *server) testConnection(ctx context.Context, in *connectionInput) (*body
 	return answer(check), nil
 }
 
-func (s *server) listRemoteTables(ctx context.Context, in *connectionInput) (*body[list[RemoteTable]], error) {
+func (s *server) listRemoteTables(ctx context.Context, in *ConnectionPath) (*body[list[RemoteTable]], error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxServiceWait)
 	defer cancel()
 	c, _, err := s.Connecting.Open(ctx, actorOf(ctx).OrganizationID, in.ID)

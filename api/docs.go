@@ -1,5 +1,7 @@
 package api
 
+//go:generate go test . -run TestDocumentIsCurrent -update
+
 import (
 	"cmp"
 	"crypto/rand"

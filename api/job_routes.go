@@ -54,19 +54,21 @@ type TableOutcome struct {
 	EndedAt   *time.Time       `json:"ended_at,omitempty"`
 }
 
-type jobInput struct {
+// JobPath names a job. Embedded, so exported: that is
+// where huma looks.
+type JobPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
 type listJobsInput struct {
-	paging
+	Paging
 	State    []string `query:"state" doc:"Any of these states."`
 	Kind     string   `query:"kind" enum:"download,publish,index"`
 	Snapshot string   `query:"snapshot" maxLength:"64"`
 }
 
 type downloadInput struct {
-	snapshotInput
+	SnapshotPath
 	Body struct {
 		Tables []string            `json:"tables,omitempty" maxItems:"500" doc:"Table ids; none is all."`
 		Mode   models.DownloadMode `json:"mode,omitempty" enum:"full,incremental" default:"full"`
@@ -74,7 +76,7 @@ type downloadInput struct {
 }
 
 type decideInput struct {
-	jobInput
+	JobPath
 	Body struct {
 		TableID string `json:"table_id" maxLength:"64"`
 		Remove  bool   `json:"remove" doc:"True removes the records the service no longer has; false keeps them."`
@@ -112,7 +114,7 @@ func (s *server) listJobs(ctx context.Context, in *listJobsInput) (*body[list[Jo
 	return listOf(jobs, next, showJob), nil
 }
 
-func (s *server) getJob(ctx context.Context, in *jobInput) (*body[Job], error) {
+func (s *server) getJob(ctx context.Context, in *JobPath) (*body[Job], error) {
 	job, err := s.job(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -130,7 +132,7 @@ func (s *server) job(ctx context.Context, id string) (models.Job, error) {
 	return s.Reconciler.Look(ctx, job)
 }
 
-func (s *server) listOutcomes(ctx context.Context, in *jobInput) (*body[list[TableOutcome]], error) {
+func (s *server) listOutcomes(ctx context.Context, in *JobPath) (*body[list[TableOutcome]], error) {
 	if _, err := s.org(ctx).Job(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -146,13 +148,13 @@ func (s *server) listOutcomes(ctx context.Context, in *jobInput) (*body[list[Tab
 	}), nil
 }
 
-func (s *server) pauseJob(ctx context.Context, in *jobInput) (*body[Job], error) {
+func (s *server) pauseJob(ctx context.Context, in *JobPath) (*body[Job], error) {
 	return s.tell(ctx, in.ID, func(job models.Job) error {
 		return contract.Pause.Send(ctx, s.Engine, job.WorkflowID, contract.By{User: actorOf(ctx).UserID})
 	})
 }
 
-func (s *server) resumeJob(ctx context.Context, in *jobInput) (*body[Job], error) {
+func (s *server) resumeJob(ctx context.Context, in *JobPath) (*body[Job], error) {
 	return s.tell(ctx, in.ID, func(job models.Job) error {
 		return contract.Resume.Send(ctx, s.Engine, job.WorkflowID, contract.By{User: actorOf(ctx).UserID})
 	})
@@ -168,7 +170,7 @@ func (s *server) decideJob(ctx context.Context, in *decideInput) (*body[Job], er
 // cancelJob asks the engine to cancel. A job that is already being cancelled,
 // or whose run was never started, is answered as it is: cancelling twice is no
 // error and starts nothing.
-func (s *server) cancelJob(ctx context.Context, in *jobInput) (*body[Job], error) {
+func (s *server) cancelJob(ctx context.Context, in *JobPath) (*body[Job], error) {
 	return s.tell(ctx, in.ID, func(job models.Job) error {
 		if _, err := s.org(ctx).SetJobState(ctx, job.ID, store.JobChange{To: models.JobCancelling}); err != nil {
 			return err

@@ -142,7 +142,7 @@ func (s *server) accepted(ctx context.Context, jobID string, started error) (*bo
 
 // retryJob runs an ended download again for the tables that did not complete.
 // A publish is retried through its plan, so that what is sent is seen first.
-func (s *server) retryJob(ctx context.Context, in *jobInput) (*body[Accepted], error) {
+func (s *server) retryJob(ctx context.Context, in *JobPath) (*body[Accepted], error) {
 	job, err := s.job(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -58,27 +58,29 @@ func showItem(i models.Item) Item {
 	}
 }
 
-type planInput struct {
+// PlanPath names a publish plan. Embedded, so exported: that is
+// where huma looks.
+type PlanPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
 type createPlan struct {
-	snapshotInput
+	SnapshotPath
 	Body struct {
 		Tables []string `json:"tables,omitempty" maxItems:"500" doc:"Table ids; none is all."`
 	}
 }
 
 type itemsInput struct {
-	planInput
-	paging
+	PlanPath
+	Paging
 	State string `query:"state" enum:"planned,sending,applied,failed,conflict,unknown,skipped"`
 	Table string `query:"table" maxLength:"64"`
 	Op    string `query:"op" enum:"create,update,delete"`
 }
 
 type applyPlan struct {
-	planInput
+	PlanPath
 	Body struct {
 		Hash      string   `json:"hash" minLength:"1" maxLength:"200"`
 		Overrides []string `json:"overrides,omitempty" maxItems:"10000" doc:"Item ids to write over whatever the service holds now."`
@@ -86,7 +88,7 @@ type applyPlan struct {
 }
 
 type itemInput struct {
-	planInput
+	PlanPath
 	Item string `path:"item" maxLength:"64"`
 	Body struct {
 		Choice   string `json:"choice" enum:"happened,did_not_happen" doc:"What you found at the service."`
@@ -133,7 +135,7 @@ func (s *server) canSend(t models.Table, item *models.Item) {
 		"This service takes no "+string(item.Op)+"s from here.", "Export the table as a file, or revert the change.")
 }
 
-func (s *server) getPlan(ctx context.Context, in *planInput) (*body[Plan], error) {
+func (s *server) getPlan(ctx context.Context, in *PlanPath) (*body[Plan], error) {
 	plan, err := s.org(ctx).Plan(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -168,7 +170,7 @@ func (s *server) applyPlan(ctx context.Context, in *applyPlan) (*body[Accepted],
 	return s.launchPublish(ctx, plan, job.ID)
 }
 
-func (s *server) retryFailed(ctx context.Context, in *planInput) (*body[Plan], error) {
+func (s *server) retryFailed(ctx context.Context, in *PlanPath) (*body[Plan], error) {
 	plan, err := s.org(ctx).RetryFailedPlan(ctx, in.ID, actorOf(ctx), s.canSend)
 	if err != nil {
 		return nil, err

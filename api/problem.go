@@ -15,8 +15,8 @@ import (
 	"github.com/scratch-platform/scratch/models"
 )
 
-// Problem is the RFC 9457 document that answers every failed request.
-type Problem struct {
+// ProblemDocument is the RFC 9457 document that answers every failed request.
+type ProblemDocument struct {
 	Type      string       `json:"type" doc:"Always about:blank; the code says which problem it is."`
 	Title     string       `json:"title" doc:"The HTTP status in words."`
 	Status    int          `json:"status"`
@@ -30,20 +30,21 @@ type Problem struct {
 
 // FieldError is one entry of a problem's errors.
 type FieldError struct {
-	Field  string               `json:"field"`
-	Code   string               `json:"code,omitempty"`
-	Detail string               `json:"detail"`
-	Cell   *models.CellConflict `json:"cell,omitempty" doc:"A cell that was written too late: mine is what you sent, theirs what stands, base what you saw."`
+	Field  string `json:"field"`
+	Code   string `json:"code,omitempty"`
+	Detail string `json:"detail"`
+	// Cell holds both values of a cell that was written too late.
+	Cell *models.CellConflict `json:"cell,omitempty" doc:"Mine is what was sent, theirs what stands now, base what the writer had seen."`
 }
 
 // Error implements error, for huma.
-func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+func (p *ProblemDocument) Error() string { return p.Code + ": " + p.Detail }
 
 // GetStatus implements huma.StatusError.
-func (p *Problem) GetStatus() int { return p.Status }
+func (p *ProblemDocument) GetStatus() int { return p.Status }
 
 // ContentType implements huma.ContentTypeFilter.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
+func (p *ProblemDocument) ContentType(string) string { return "application/problem+json" }
 
 func statusOf(kind models.ProblemKind) int {
 	switch kind {
@@ -73,7 +74,7 @@ func statusOf(kind models.ProblemKind) int {
 // document turns any error into what the user sees. An error nobody meant for
 // users is logged here, once, and answered with the request id alone: its text
 // could hold anything.
-func document(ctx context.Context, log *slog.Logger, err error) *Problem {
+func document(ctx context.Context, log *slog.Logger, err error) *ProblemDocument {
 	requestID := telemetry.RequestID(ctx)
 	p, ok := models.AsProblem(err)
 	if !ok {
@@ -83,7 +84,7 @@ func document(ctx context.Context, log *slog.Logger, err error) *Problem {
 			p = unexpected(ctx, log, err)
 		}
 	}
-	doc := &Problem{
+	doc := &ProblemDocument{
 		Type: "about:blank", Status: statusOf(p.Kind), Code: p.Code, Detail: p.Detail,
 		Hint: p.Hint, RequestID: requestID, RetryAt: p.RetryAt,
 	}
@@ -113,7 +114,7 @@ func asOurs(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	doc := &Problem{
+	doc := &ProblemDocument{
 		Type: "about:blank", Title: m.Title, Status: m.Status, Detail: m.Detail,
 		Code: "request.invalid", RequestID: telemetry.RequestID(ctx.Context()),
 		Hint: "See /docs for what this request takes.",

@@ -91,13 +91,14 @@ func listOf[M, T any](items []M, next string, show func(M) T) *body[list[T]] {
 	return answer(list[T]{Items: shown, NextCursor: next})
 }
 
-// paging is what every list takes.
-type paging struct {
+// Paging is what every list takes. Embedded, so exported: that is
+// where huma looks.
+type Paging struct {
 	Cursor string `query:"cursor" doc:"next_cursor of the page before." maxLength:"2000"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
-func (p paging) page() store.Page { return store.Page{Cursor: p.Cursor, Limit: p.Limit} }
+func (p Paging) page() store.Page { return store.Page{Cursor: p.Cursor, Limit: p.Limit} }
 
 // nothing is an answer without a body.
 type nothing struct{}

@@ -106,14 +106,20 @@ func New(deps Dependencies) http.Handler {
 		"session": {Type: "apiKey", In: "cookie", Name: "scratch_session", Description: "The browser's session in local mode."},
 	}
 	s.huma = humagin.New(engine, config)
-	s.problemSchema = config.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	s.problemSchema = config.Components.Schemas.Schema(reflect.TypeFor[ProblemDocument](), true, "ProblemDocument")
 
 	s.accountRoutes(engine)
 	s.connectionRoutes()
 	s.snapshotRoutes()
 	s.tableRoutes()
+	s.uploadRoutes(engine)
+	s.recordRoutes(engine)
+	s.suggestionRoutes()
 	s.planRoutes()
 	s.jobRoutes(engine)
 	s.plainRoutes(engine)
+	// huma documents its own shape of errors; every answer has ours.
+	delete(config.Components.Schemas.Map(), "ErrorModel")
+	delete(config.Components.Schemas.Map(), "ErrorDetail")
 	return engine
 }

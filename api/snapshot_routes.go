@@ -20,19 +20,23 @@ func showSnapshot(m models.Snapshot) Snapshot {
 	return Snapshot{ID: m.ID, Name: m.Name, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt}
 }
 
-type snapshotInput struct {
+// SnapshotPath names a snapshot. Embedded, so exported: that is
+// where huma looks.
+type SnapshotPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-type nameBody struct {
+// NameBody is the body of a request that names something. Embedded, so exported: that is
+// where huma looks.
+type NameBody struct {
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"200"`
 	}
 }
 
 type renameSnapshot struct {
-	snapshotInput
-	nameBody
+	SnapshotPath
+	NameBody
 }
 
 func (s *server) snapshotRoutes() {
@@ -43,7 +47,7 @@ func (s *server) snapshotRoutes() {
 	serve(s, route{method: http.MethodDelete, path: "/api/v1/snapshots/{id}", id: "delete-snapshot", summary: "Delete a snapshot and everything in it; nothing changes at the services", status: noContent}, s.deleteSnapshot)
 }
 
-func (s *server) listSnapshots(ctx context.Context, in *paging) (*body[list[Snapshot]], error) {
+func (s *server) listSnapshots(ctx context.Context, in *Paging) (*body[list[Snapshot]], error) {
 	items, next, err := s.org(ctx).ListSnapshots(ctx, in.page())
 	if err != nil {
 		return nil, err
@@ -51,15 +55,15 @@ func (s *server) listSnapshots(ctx context.Context, in *paging) (*body[list[Snap
 	return listOf(items, next, showSnapshot), nil
 }
 
-func (s *server) createSnapshot(ctx context.Context, in *nameBody) (*body[Snapshot], error) {
+func (s *server) createSnapshot(ctx context.Context, in *NameBody) (*body[Snapshot], error) {
 	id := models.NewID(models.PrefixSnapshot)
 	if err := s.org(ctx).CreateSnapshot(ctx, models.Snapshot{ID: id, Name: in.Body.Name}); err != nil {
 		return nil, err
 	}
-	return s.getSnapshot(ctx, &snapshotInput{ID: id})
+	return s.getSnapshot(ctx, &SnapshotPath{ID: id})
 }
 
-func (s *server) getSnapshot(ctx context.Context, in *snapshotInput) (*body[Snapshot], error) {
+func (s *server) getSnapshot(ctx context.Context, in *SnapshotPath) (*body[Snapshot], error) {
 	m, err := s.org(ctx).Snapshot(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -71,9 +75,9 @@ func (s *server) renameSnapshot(ctx context.Context, in *renameSnapshot) (*body[
 	if err := s.org(ctx).RenameSnapshot(ctx, in.ID, in.Body.Name); err != nil {
 		return nil, err
 	}
-	return s.getSnapshot(ctx, &in.snapshotInput)
+	return s.getSnapshot(ctx, &in.SnapshotPath)
 }
 
-func (s *server) deleteSnapshot(ctx context.Context, in *snapshotInput) (*nothing, error) {
+func (s *server) deleteSnapshot(ctx context.Context, in *SnapshotPath) (*nothing, error) {
 	return nil, s.org(ctx).DeleteSnapshot(ctx, in.ID)
 }

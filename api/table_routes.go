@@ -50,13 +50,15 @@ type SchemaChange struct {
 	At     time.Time `json:"at"`
 }
 
-type tableInput struct {
+// TablePath names a table of a snapshot. Embedded, so exported: that is
+// where huma looks.
+type TablePath struct {
 	ID  string `path:"id" maxLength:"64" doc:"Snapshot id."`
 	TID string `path:"tid" maxLength:"64" doc:"Table id."`
 }
 
 type addTable struct {
-	snapshotInput
+	SnapshotPath
 	Body struct {
 		ConnectionID string          `json:"connection_id" maxLength:"64"`
 		RemoteID     string          `json:"remote_id" maxLength:"1000"`
@@ -66,31 +68,33 @@ type addTable struct {
 }
 
 type changeTable struct {
-	tableInput
-	nameBody
+	TablePath
+	NameBody
 }
 
 type addColumn struct {
-	tableInput
+	TablePath
 	Body struct {
 		Name string            `json:"name" minLength:"1" maxLength:"200"`
 		Kind models.ColumnKind `json:"kind" enum:"text,long_text,html,markdown,number,integer,boolean,date,datetime,url,email,json"`
 	}
 }
 
-type columnInput struct {
-	tableInput
+// ColumnPath names a column of a table. Embedded, so exported: that is
+// where huma looks.
+type ColumnPath struct {
+	TablePath
 	CID string `path:"cid" maxLength:"200"`
 }
 
 type changeColumn struct {
-	columnInput
-	nameBody
+	ColumnPath
+	NameBody
 }
 
 type schemaChangesInput struct {
-	tableInput
-	paging
+	TablePath
+	Paging
 }
 
 const tablePath = "/api/v1/snapshots/{id}/tables/{tid}"
@@ -110,7 +114,7 @@ func (s *server) tableRoutes() {
 
 // table reads the table and holds it against the snapshot of the path, so that
 // a mistyped pair of ids is not found rather than quietly right.
-func (s *server) table(ctx context.Context, in tableInput) (models.Table, error) {
+func (s *server) table(ctx context.Context, in TablePath) (models.Table, error) {
 	t, err := s.org(ctx).Table(ctx, in.TID)
 	if err != nil {
 		return t, err
@@ -121,7 +125,7 @@ func (s *server) table(ctx context.Context, in tableInput) (models.Table, error)
 	return t, nil
 }
 
-func (s *server) listTables(ctx context.Context, in *snapshotInput) (*body[list[Table]], error) {
+func (s *server) listTables(ctx context.Context, in *SnapshotPath) (*body[list[Table]], error) {
 	if _, err := s.org(ctx).Snapshot(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -170,7 +174,7 @@ func (s *server) describe(ctx context.Context, in *addTable) (connectors.Schema,
 	return schema, c.Service(), err
 }
 
-func (s *server) getTable(ctx context.Context, in *tableInput) (*body[Table], error) {
+func (s *server) getTable(ctx context.Context, in *TablePath) (*body[Table], error) {
 	t, err := s.table(ctx, *in)
 	if err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (s *server) getTable(ctx context.Context, in *tableInput) (*body[Table], er
 }
 
 func (s *server) renameTable(ctx context.Context, in *changeTable) (*body[Table], error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	t, err := s.org(ctx).UpdateTable(ctx, in.TID, store.TableUpdate{Name: &in.Body.Name})
@@ -189,7 +193,7 @@ func (s *server) renameTable(ctx context.Context, in *changeTable) (*body[Table]
 	return answer(showTable(t)), nil
 }
 
-func (s *server) removeTable(ctx context.Context, in *tableInput) (*nothing, error) {
+func (s *server) removeTable(ctx context.Context, in *TablePath) (*nothing, error) {
 	if _, err := s.table(ctx, *in); err != nil {
 		return nil, err
 	}
@@ -197,7 +201,7 @@ func (s *server) removeTable(ctx context.Context, in *tableInput) (*nothing, err
 }
 
 func (s *server) listSchemaChanges(ctx context.Context, in *schemaChangesInput) (*body[list[SchemaChange]], error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	changes, next, err := s.org(ctx).ListSchemaChanges(ctx, in.TID, in.page())
@@ -210,7 +214,7 @@ func (s *server) listSchemaChanges(ctx context.Context, in *schemaChangesInput) 
 }
 
 func (s *server) addColumn(ctx context.Context, in *addColumn) (*body[models.Column], error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	column, err := s.org(ctx).AddColumn(ctx, in.TID, models.Column{Name: in.Body.Name, Kind: in.Body.Kind})
@@ -221,7 +225,7 @@ func (s *server) addColumn(ctx context.Context, in *addColumn) (*body[models.Col
 }
 
 func (s *server) renameColumn(ctx context.Context, in *changeColumn) (*body[models.Column], error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	column, err := s.org(ctx).UpdateColumn(ctx, in.TID, models.Column{ID: in.CID, Name: in.Body.Name})
@@ -231,8 +235,8 @@ func (s *server) renameColumn(ctx context.Context, in *changeColumn) (*body[mode
 	return answer(column), nil
 }
 
-func (s *server) removeColumn(ctx context.Context, in *columnInput) (*nothing, error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+func (s *server) removeColumn(ctx context.Context, in *ColumnPath) (*nothing, error) {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	return nil, s.org(ctx).RemoveColumn(ctx, in.TID, in.CID)

@@ -23,12 +23,16 @@ func showView(v models.View) View {
 	return View{ID: v.ID, TableID: v.TableID, Name: v.Name, Query: v.Query, Columns: append([]string{}, v.Columns...), Version: v.Version, CreatedAt: v.CreatedAt}
 }
 
-type viewInput struct {
-	tableInput
+// ViewPath names a view of a table. Embedded, so exported: that is
+// where huma looks.
+type ViewPath struct {
+	TablePath
 	VID string `path:"vid" maxLength:"64"`
 }
 
-type viewBody struct {
+// ViewBody is the body of a request that saves a view. Embedded, so exported: that is
+// where huma looks.
+type ViewBody struct {
 	Body struct {
 		Name    string       `json:"name" minLength:"1" maxLength:"200"`
 		Query   models.Query `json:"query,omitempty"`
@@ -38,13 +42,13 @@ type viewBody struct {
 }
 
 type createView struct {
-	tableInput
-	viewBody
+	TablePath
+	ViewBody
 }
 
 type changeView struct {
-	viewInput
-	viewBody
+	ViewPath
+	ViewBody
 }
 
 func (s *server) viewRoutes() {
@@ -54,7 +58,7 @@ func (s *server) viewRoutes() {
 	serve(s, route{method: http.MethodDelete, path: tablePath + "/views/{vid}", id: "delete-view", summary: "Delete a view", status: noContent}, s.deleteView)
 }
 
-func (s *server) listViews(ctx context.Context, in *tableInput) (*body[list[View]], error) {
+func (s *server) listViews(ctx context.Context, in *TablePath) (*body[list[View]], error) {
 	if _, err := s.table(ctx, *in); err != nil {
 		return nil, err
 	}
@@ -66,7 +70,7 @@ func (s *server) listViews(ctx context.Context, in *tableInput) (*body[list[View
 }
 
 func (s *server) createView(ctx context.Context, in *createView) (*body[View], error) {
-	t, err := s.table(ctx, in.tableInput)
+	t, err := s.table(ctx, in.TablePath)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +85,7 @@ func (s *server) createView(ctx context.Context, in *createView) (*body[View], e
 }
 
 func (s *server) changeView(ctx context.Context, in *changeView) (*body[View], error) {
-	t, err := s.table(ctx, in.tableInput)
+	t, err := s.table(ctx, in.TablePath)
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +101,8 @@ func (s *server) changeView(ctx context.Context, in *changeView) (*body[View], e
 	return answer(showView(v)), nil
 }
 
-func (s *server) deleteView(ctx context.Context, in *viewInput) (*nothing, error) {
-	if _, err := s.table(ctx, in.tableInput); err != nil {
+func (s *server) deleteView(ctx context.Context, in *ViewPath) (*nothing, error) {
+	if _, err := s.table(ctx, in.TablePath); err != nil {
 		return nil, err
 	}
 	return nil, s.org(ctx).DeleteView(ctx, in.VID)

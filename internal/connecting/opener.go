@@ -35,7 +35,7 @@ type Opener struct {
 	// is logged; nil tells nobody.
 	Hide func(secrets ...string)
 	Now  func() time.Time
-	Log   *slog.Logger
+	Log  *slog.Logger
 }
 
 // Open makes the connector of a connection. The caller closes it. Errors are
