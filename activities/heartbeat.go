@@ -30,13 +30,15 @@ type pulse struct {
 // beat starts a pulse. alive may be nil; its errors are not the activity's: a
 // sign of life that could not be stored is missed soon enough.
 func beat(ctx context.Context, alive func(context.Context) error) *pulse {
-	ctx, stop := context.WithCancel(ctx)
+	own, stop := context.WithCancel(ctx)
 	p := &pulse{stop: stop, done: make(chan struct{})}
-	go p.run(ctx, alive)
+	go p.run(own, ctx, alive)
 	return p
 }
 
-func (p *pulse) run(ctx context.Context, alive func(context.Context) error) {
+// run beats until its own context ends. It reports under the activity's: a
+// report may be on its way, batched by the SDK, when the pulse ends.
+func (p *pulse) run(own, ctx context.Context, alive func(context.Context) error) {
 	defer close(p.done)
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -44,11 +46,11 @@ func (p *pulse) run(ctx context.Context, alive func(context.Context) error) {
 	for {
 		activity.RecordHeartbeat(ctx, p.current())
 		if alive != nil && time.Since(last) >= aliveEvery {
-			_ = alive(ctx)
+			_ = alive(own)
 			last = time.Now()
 		}
 		select {
-		case <-ctx.Done():
+		case <-own.Done():
 			return
 		case <-ticker.C:
 		}

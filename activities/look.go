@@ -57,11 +57,11 @@ func (s *sending) lookFailed(ctx context.Context, ready []prepared, err error) e
 	}
 	if wait, soon := waitFor(ctx, err, s.tries); soon {
 		s.result.Wait = &wait
-		return nil
+		return s.release(ctx, ready)
 	}
 	if stop := stops(err); stop != nil {
 		s.result.Stop = stop
-		return nil
+		return s.release(ctx, ready)
 	}
 	problem := ProblemOf(err)
 	settlements := make([]store.Settlement, len(ready))
@@ -69,6 +69,15 @@ func (s *sending) lookFailed(ctx context.Context, ready []prepared, err error) e
 		settlements[i] = store.Settlement{ItemID: r.item.ID, State: models.ItemFailed, Problem: problem}
 	}
 	return s.record(ctx, settlements)
+}
+
+// release ends the leases of items that were not sent, so that the next turn
+// need not wait for them.
+func (s *sending) release(ctx context.Context, ready []prepared) error {
+	if _, err := s.db.LeaseItems(ctx, ids(ready), s.holder, s.now()); err != nil {
+		return fmt.Errorf("release items of plan %s: %w", s.in.PlanID, err)
+	}
+	return nil
 }
 
 // stops gives the problem when nothing more can be sent until a person acts.

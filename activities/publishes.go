@@ -37,6 +37,8 @@ type Publishes struct {
 	Store func(organizationID string) PublishStore
 	Open  Opener
 	Now   func() time.Time
+	// Lease is how long a batch may start requests; 0 takes the default.
+	Lease time.Duration
 }
 
 // Group is the items of one operation on one table.

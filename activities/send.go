@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (p *Publishes) SendItems(ctx context.Context, in SendInput) (SendResult, er
 	s := &sending{
 		db: db, remote: r, in: in, now: p.Now, holder: holder(ctx), over: p.Now().Add(in.Turn),
 		references: &references{db: db, known: map[string]string{}}, set: map[string]bool{},
-		noted: func(r SendResult) { life.note(r) },
+		noted: func(r SendResult) { life.note(r) }, leaseFor: cmp.Or(p.Lease, leaseFor),
 	}
 	return s.turn(ctx)
 }
@@ -78,6 +79,7 @@ type sending struct {
 	now        func() time.Time
 	over       time.Time
 	holder     string
+	leaseFor   time.Duration
 	references *references
 	set        map[string]bool // items set aside in this turn
 	result     SendResult
@@ -158,7 +160,7 @@ func (s *sending) batch(ctx context.Context, items []models.Item) error {
 	}
 	step := nextStep(s.remote, ready[0].item)
 	ready = slices.DeleteFunc(ready, func(r prepared) bool { return nextStep(s.remote, r.item) != step }) // theirs is the next batch
-	until := s.now().Add(leaseFor)
+	until := s.now().Add(s.leaseFor)
 	if ready, err = s.lease(ctx, ready, until); err != nil || len(ready) == 0 {
 		return err
 	}

@@ -45,6 +45,13 @@ func WithGate(ctx context.Context, g *Gate) context.Context {
 	return context.WithValue(ctx, gateKey{}, g)
 }
 
+// MayStart asks the context's gate whether a request may start; without a gate
+// it may.
+func MayStart(ctx context.Context) bool {
+	g, gated := ctx.Value(gateKey{}).(*Gate)
+	return !gated || g.Open()
+}
+
 // gated is the transport that asks the gate.
 type gated struct {
 	next    http.RoundTripper
@@ -55,7 +62,7 @@ type gated struct {
 // request starts after the lease of its items has ended, however long the
 // process slept or waited for its turn in between.
 func (t gated) RoundTrip(request *http.Request) (*http.Response, error) {
-	if g, ok := request.Context().Value(gateKey{}).(*Gate); ok && !g.Open() {
+	if !MayStart(request.Context()) {
 		if request.Body != nil {
 			_ = request.Body.Close()
 		}

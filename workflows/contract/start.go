@@ -65,7 +65,7 @@ func (e *AlreadyRunningError) Error() string {
 // download runs, and with the Temporal client's errors otherwise.
 func StartDownloadSnapshot(ctx context.Context, c client.Client, input DownloadSnapshotInput, options StartOptions) (Started, error) {
 	summary := fmt.Sprintf("Download %s of “%s”", tables(len(input.Tables)), options.Title)
-	return start(ctx, c, DownloadSnapshotID(input.SnapshotID), WorkflowDownloadSnapshot, input, launch{
+	return startPatiently(ctx, c, DownloadSnapshotID(input.SnapshotID), WorkflowDownloadSnapshot, input, launch{
 		StartOptions: options, summary: summary, kind: models.JobDownload,
 		organization: input.OrganizationID, snapshot: input.SnapshotID, job: input.JobID,
 	})
@@ -79,7 +79,11 @@ func StartPublish(ctx context.Context, c client.Client, input PublishInput, opti
 	if input.ResolveOnly {
 		summary = fmt.Sprintf("Find out what became of changes in flight of “%s”", options.Title)
 	}
-	return start(ctx, c, PublishID(input.PlanID), WorkflowPublish, input, launch{
+	begin := startPatiently
+	if input.ResolveOnly {
+		begin = start // whoever runs does the same
+	}
+	return begin(ctx, c, PublishID(input.PlanID), WorkflowPublish, input, launch{
 		StartOptions: options, summary: summary, kind: models.JobPublish,
 		organization: input.OrganizationID, snapshot: input.SnapshotID, job: input.JobID,
 	})
@@ -91,6 +95,32 @@ type launch struct {
 	summary                     string
 	kind                        models.JobKind
 	organization, snapshot, job string
+}
+
+const (
+	// A job is stored as ended a moment before its run closes; a starter that
+	// comes in between waits for that, and no longer: nothing else of its id
+	// can be running by rights.
+	closing      = 2 * time.Second
+	closingAgain = 25 * time.Millisecond
+)
+
+// startPatiently starts once the run before has closed.
+func startPatiently(ctx context.Context, c client.Client, id, workflow string, input any, l launch) (Started, error) {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	for {
+		started, err := start(ctx, c, id, workflow, input, l)
+		var running *AlreadyRunningError
+		if !errors.As(err, &running) {
+			return started, err
+		}
+		select {
+		case <-ctx.Done():
+			return started, err
+		case <-time.After(closingAgain):
+		}
+	}
 }
 
 // start is the one place where a run gets its id, queue, policies, priority and
