@@ -50,7 +50,7 @@ func (s *Store) openSQLite(cfg Config) error {
 		_ = held.Unlock()
 		return err
 	}
-	writer, err := sqlitePool(path, 1, "_txlock=immediate")
+	writer, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=cache_size(-16000)")
 	if err != nil {
 		_ = held.Unlock()
 		return err
@@ -59,7 +59,7 @@ func (s *Store) openSQLite(cfg Config) error {
 	if size <= 0 {
 		size = defaultReaders
 	}
-	reader, err := sqlitePool(path, size, "_pragma=query_only(1)")
+	reader, err := sqlitePool(path, size, "_pragma=query_only(1)&_pragma=cache_size(-4000)")
 	if err != nil {
 		_ = writer.Close()
 		_ = held.Unlock()
@@ -90,10 +90,12 @@ func ownersOnly(path string) error {
 // sqlitePool opens connections to the file. WAL lets readers go on while the
 // one writer commits; synchronous NORMAL keeps the file whole after a killed
 // process (the last commits may be lost only when the machine itself dies).
+// Page caches are small (cache_size, in KB) and large sorts go to temporary
+// files: each connection has its own, and the process stays under 200 MB.
 func sqlitePool(path string, size int, extra string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: path}).String() +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)" +
-		"&_pragma=temp_store(MEMORY)&_pragma=cache_size(-16000)&_time_format=sqlite&_timezone=UTC&" + extra
+		"&_time_format=sqlite&_timezone=UTC&" + extra
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
