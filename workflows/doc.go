@@ -4,5 +4,6 @@
 //
 // Workflow code reaches no network, disk, clock or environment: workflowcheck
 // sees to it, and replays of recorded histories (testdata) hold every change
-// against runs that began before it.
+// against runs that began before it. It imports activities for their names,
+// and must not import the store, the connectors or the API.
 package workflows

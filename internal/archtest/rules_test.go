@@ -92,6 +92,10 @@ var arrows = []arrow{
 		why: "it runs a server and knows nothing of what runs on it but the names of the search attributes",
 	},
 	{
+		from: "internal/reconcile", to: []string{"models", "models/store", "workflows/contract", "internal/locks"},
+		why: "it holds jobs against the engine through the contract, as the API does",
+	},
+	{
 		from: "internal/...", to: []string{"models", "models/store", "connectors", "internal/...", "worker/codec"},
 		why: "plumbing does not know what it carries: no API, workflows, activities or agent",
 	},
@@ -155,7 +159,7 @@ var libraries = []library{
 		prefixes: []string{"go.temporal.io"},
 		in: []string{
 			"workflows/...", "activities/...", "worker/...", "api/...", "cmd/...", "bench/...",
-			"internal/devserver", "internal/testkit", "internal/telemetry",
+			"internal/devserver", "internal/testkit", "internal/telemetry", "internal/reconcile",
 		},
 		why: "connectors, agent, models and plumbing must be usable and testable without a workflow engine",
 	},

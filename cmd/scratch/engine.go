@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"go.temporal.io/api/enums/v1"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/scratch-platform/scratch/internal/config"
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/worker"
+	"github.com/scratch-platform/scratch/workflows/contract"
+)
+
+// dialEngine makes the client of the workflow engine. It succeeds while the
+// engine is away; calls fail until it is back.
+func dialEngine(settings config.Settings, keys *vault.Vault, log *slog.Logger) (temporal.Client, error) {
+	options := temporal.Options{HostPort: settings.TemporalAddress, Namespace: settings.TemporalNamespace}
+	if !settings.TemporalAPIKey.IsZero() {
+		options.Credentials = temporal.NewAPIKeyStaticCredentials(settings.TemporalAPIKey.Reveal())
+	}
+	if settings.TLS() {
+		tlsConfig, err := engineTLS(settings)
+		if err != nil {
+			return nil, err
+		}
+		options.ConnectionOptions.TLS = tlsConfig
+	}
+	return worker.Dial(options, keys, log)
+}
+
+func engineTLS(settings config.Settings) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: settings.TemporalTLSServerName}
+	if settings.TemporalTLSCA != "" {
+		text, err := os.ReadFile(settings.TemporalTLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("read Temporal's certificate authority: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, models.NewProblem(models.KindInvalid, "config.invalid", settings.TemporalTLSCA+" holds no certificate.", "SCRATCH_TEMPORAL_TLS_CA names a PEM file.")
+		}
+	}
+	if settings.TemporalTLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(settings.TemporalTLSCert, settings.TemporalTLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("read our certificate for Temporal: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// engineReady says whether the engine takes runs and a worker waits for them.
+func engineReady(ctx context.Context, engine temporal.Client, namespace string) error {
+	away := func(err error) error {
+		return models.NewProblem(models.KindUnavailable, "engine.away", "Temporal does not answer for the namespace "+namespace+".",
+			"Is it running? 'scratch doctor' looks for causes.").Because(err)
+	}
+	if err := worker.Ready(ctx, engine); err != nil {
+		return away(err)
+	}
+	for _, kind := range []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY} {
+		queue, err := engine.DescribeTaskQueue(ctx, contract.QueueSync, kind)
+		if err != nil {
+			return away(err)
+		}
+		if len(queue.GetPollers()) == 0 {
+			return models.NewProblem(models.KindUnavailable, "engine.no_worker", "No worker waits for work.", "Start one with 'scratch worker', or serve as monolith.")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/scratch-platform/scratch/api"
+	"github.com/scratch-platform/scratch/api/live"
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/connectors/catalog"
+	"github.com/scratch-platform/scratch/internal/config"
+	"github.com/scratch-platform/scratch/internal/connecting"
+	"github.com/scratch-platform/scratch/internal/events"
+	"github.com/scratch-platform/scratch/internal/limits"
+	"github.com/scratch-platform/scratch/internal/locks"
+	"github.com/scratch-platform/scratch/internal/netguard"
+	"github.com/scratch-platform/scratch/internal/reconcile"
+	"github.com/scratch-platform/scratch/internal/telemetry"
+	"github.com/scratch-platform/scratch/internal/uploads"
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+	"github.com/scratch-platform/scratch/web"
+	"github.com/scratch-platform/scratch/worker"
+	"github.com/scratch-platform/scratch/worker/codec"
+)
+
+// system is every part of one process, put together once. What a role does not
+// need is made and never run.
+type system struct {
+	settings   config.Settings
+	log        *slog.Logger
+	vault      *vault.Vault
+	store      *store.Store
+	registry   *connectors.Registry
+	opener     *connecting.Opener
+	uploads    *uploads.Folder
+	engine     temporal.Client
+	relay      *events.Relay
+	hub        *live.Hub
+	reconciler *reconcile.Reconciler
+}
+
+// registry lists the services of this build.
+func newRegistry() (*connectors.Registry, error) {
+	return connectors.NewRegistry(catalog.Definitions()...)
+}
+
+// assemble opens the store and makes the parts. It starts nothing; close ends
+// what it opened.
+func assemble(ctx context.Context, settings config.Settings, guard netguard.Policy) (_ *system, err error) {
+	s := &system{settings: settings}
+	redactor := telemetry.NewRedactor()
+	s.log = telemetry.NewLogger(telemetry.Options{Writer: os.Stderr, Level: settings.LogLevel.Slog(), Format: settings.LogFormat, Redactor: redactor})
+	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	// The store comes first: it refuses a second process on one data folder
+	// before anything else there is touched.
+	if s.store, err = openStore(ctx, settings, s.log); err != nil {
+		return nil, err
+	}
+	if s.vault, err = vault.Open(settings.VaultSource()); err != nil {
+		return nil, err
+	}
+	if s.registry, err = newRegistry(); err != nil {
+		return nil, err
+	}
+	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: time.Now}
+	s.opener = &connecting.Opener{
+		Registry:   s.registry,
+		Connection: s.connection,
+		Vault:      s.vault,
+		Transport:  netguard.Transport(guard),
+		Limiter:    limits.New(time.Now),
+		Files:      s.uploads.Files,
+		Hide:       redactor.Hide,
+		Now:        time.Now,
+		Log:        s.log,
+	}
+	if s.engine, err = dialEngine(settings, s.vault, s.log); err != nil {
+		return nil, err
+	}
+	s.hub = live.NewHub(live.NewStoreLog(s.store), s.log, time.Now)
+	s.relay = events.NewRelay(s.store.System(), s.hub.Wake, s.log)
+	s.store.OnEvents(s.relay.Wake)
+	s.reconciler = &reconcile.Reconciler{
+		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
+		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locker(), Now: time.Now, Log: s.log,
+	}
+	return s, nil
+}
+
+func openStore(ctx context.Context, settings config.Settings, log *slog.Logger) (*store.Store, error) {
+	url := settings.SQLitePath()
+	if settings.PostgreSQL() {
+		url = settings.DatabaseURL.Reveal()
+	}
+	return store.Open(ctx, store.Config{URL: url, Log: log, Now: time.Now})
+}
+
+func (s *system) connection(ctx context.Context, organizationID, id string) (models.Connection, error) {
+	return s.store.Org(organizationID).Connection(ctx, id)
+}
+
+// uploadRows finds uploads in the store, within a tenant.
+type uploadRows struct{ store *store.Store }
+
+func (r uploadRows) Upload(ctx context.Context, organizationID, id string) (models.Upload, error) {
+	return r.store.Org(organizationID).Upload(ctx, id)
+}
+
+// handler makes the API with the page.
+func (s *system) handler(local bool, uiOrigin string) http.Handler {
+	authorize := codec.Bearer(s.checkOperator)
+	if local {
+		authorize = codec.Local(uiOrigin, s.checkOperator)
+	}
+	return api.New(api.Dependencies{
+		Store: s.store, Engine: s.engine, Registry: s.registry, Connecting: s.opener, Vault: s.vault,
+		Uploads: s.uploads, Reconciler: s.reconciler, Live: s.hub,
+		Codec: codec.NewHandler(codec.New(s.vault), uiOrigin, authorize),
+		Page:  web.Handler(web.Options{}), Ready: s.ready, Log: s.log, Now: time.Now,
+		Settings: api.Settings{
+			PublicURL: s.settings.BaseURL(), Local: local,
+			RatePerUser: requestRate, RateBurst: requestBurst,
+		},
+	})
+}
+
+// Requests a second one principal may send, and how many at once: far above
+// what the page does, far below what would starve the others.
+const (
+	requestRate  = 100
+	requestBurst = 400
+)
+
+// ready says whether a download could start now.
+func (s *system) ready(ctx context.Context) error {
+	if err := s.store.Ping(ctx); err != nil {
+		return models.NewProblem(models.KindUnavailable, "store.away", "The database does not answer.", "Run 'scratch doctor'.").Because(err)
+	}
+	return engineReady(ctx, s.engine, s.settings.TemporalNamespace)
+}
+
+func (s *system) close() error {
+	var err error
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	return err
+}
+
+// locker keeps several processes on one database from doing one thing twice; a
+// process alone on its file needs nothing shared.
+func (s *system) locker() locks.Locker {
+	if s.settings.PostgreSQL() {
+		return locks.NewShared(s.store.System())
+	}
+	return locks.NewProcess(time.Now)
+}
+
+// work runs the worker until the context ends.
+func (s *system) work(ctx context.Context) error {
+	return worker.Run(ctx, worker.Config{Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log})
+}
+
+// writePrivate writes a small file for this user alone, whole or not at all.
+func writePrivate(path, text string) error {
+	temp := path + ".new"
+	if err := os.WriteFile(temp, []byte(text+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return os.Rename(temp, path)
+}
