@@ -59,16 +59,13 @@ func partOf(p place) int {
 }
 
 // orderBy is the ORDER BY of a part. In the second part the first key is empty
-// throughout.
+// throughout; it is named all the same, because an index is on key and id.
 func orderBy(keys []sortKey, part int) string {
 	var terms []string
 	direction := ""
 	for i, k := range keys {
-		if i == 0 && part == 1 {
-			continue
-		}
 		down := ""
-		if k.descending {
+		if k.descending && (i > 0 || part == 0) {
 			down = " DESC"
 		}
 		if i == 0 {

@@ -66,6 +66,19 @@ func (c *filterCount) finished() bool {
 	}
 }
 
+// rare reports that a filter is known to match less than one record in 500:
+// walking along an index would then meet nearly all records.
+func (c *filterCount) rare(v *view) bool {
+	if c == nil {
+		return false
+	}
+	answer := c
+	if !c.finished() || c.err != nil {
+		answer = c.before
+	}
+	return answer != nil && answer.n*500 < v.table.RecordCount
+}
+
 // wait gives the count: at once where it is known, after a moment's patience
 // where it is under way (small tables wait until it is there), else the one of
 // an older version, or -1.

@@ -50,14 +50,14 @@ type sortState struct {
 
 // prepareSort makes sure of an index for a view's first sort column when the
 // table is large, and says when it is not ready yet.
-func (r *reading) prepareSort(v *view) (preparing bool) {
+func (r *reading) prepareSort(v *view) (preparing, ready bool) {
 	if len(v.query.Sort) == 0 || v.table.RecordCount < largeTable {
-		return false
+		return false, false
 	}
 	q := v.sql()
 	c := columnOf(q.columns, v.query.Sort[0].Column)
 	if !q.pg && q.cell("base", c.ID)[1] == 'S' {
-		return false // SQLite builds no index on a subquery, which this column's odd id needs
+		return false, false // SQLite builds no index on a subquery, which this column's odd id needs
 	}
 	definition := q.key(c)
 	key := v.table.ID + "\x00" + c.ID
@@ -74,13 +74,13 @@ func (r *reading) prepareSort(v *view) (preparing bool) {
 		r.beside(indexTime, func(ctx context.Context) { r.buildIndex(ctx, v, c, state) })
 	}
 	if !state.ready {
-		return true
+		return true, false
 	}
 	if now.Sub(state.used) > usedEvery {
 		state.used = now
 		r.beside(workTime, func(ctx context.Context) { r.noteUse(ctx, v.table.ID, c.ID) })
 	}
-	return false
+	return false, true
 }
 
 // knownReady looks whether the index was built before this process began.

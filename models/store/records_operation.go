@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -160,12 +159,13 @@ func (w *recordWriter) remember(operationID, digest string, answer any) error {
 func (tx *Tx) pushOperation(w *recordWriter) error {
 	mine := tx.rows(&operationRow{}).Where("snapshot_id = ? AND user_id = ? AND tab = ?", w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab).
 		Session(&gorm.Session{})
-	var top int64
-	if err := mine.Select("coalesce(max(n), 0)").Scan(&top).Error; err != nil {
+	var top []operationRow
+	if err := mine.Select("n", "state").Order("n DESC").Limit(1).Find(&top).Error; err != nil {
 		return err
 	}
+	top = append(top, operationRow{}) // below the first one
 	row := operationRow{
-		OrganizationID: tx.org, ID: w.operation, N: top + 1, SnapshotID: w.c.row.SnapshotID, UserID: w.actor.UserID, Tab: w.actor.Tab,
+		OrganizationID: tx.org, ID: w.operation, N: top[0].N + 1, SnapshotID: w.c.row.SnapshotID, UserID: w.actor.UserID, Tab: w.actor.Tab,
 		State: operationDone, Kind: w.kind, At: micros(tx.now),
 	}
 	result := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
@@ -174,6 +174,9 @@ func (tx *Tx) pushOperation(w *recordWriter) error {
 	}
 	if result.RowsAffected == 0 {
 		return tx.sameOperation(w)
+	}
+	if top[0].State != operationUndone { // what was undone lies on top
+		return nil
 	}
 	return mine.Where("state = ?", operationUndone).Update("state", operationDropped).Error
 }
@@ -348,7 +351,15 @@ func (w *recordWriter) saveHistory() error {
 			return err
 		})
 	}
-	query := fmt.Sprintf("INSERT INTO record_history (%s) VALUES (%s)", strings.Join(historyColumns, ", "),
-		strings.TrimSuffix(strings.Repeat("?, ", len(historyColumns)), ", "))
-	return w.c.eachRow(tx.s.dialect.bind(query), len(w.history), values)
+	query := "INSERT INTO record_history (" + strings.Join(historyColumns, ", ") + ") VALUES "
+	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(historyColumns)), ", ") + ")"
+	if tx.s.dialect.name() != "postgres" {
+		return w.c.eachRow(query+one, len(w.history), values)
+	}
+	var args []any
+	for i := range w.history {
+		args = append(args, values(i)...)
+	}
+	_, err := tx.exec(query+strings.TrimSuffix(strings.Repeat(one+", ", len(w.history)), ", "), args...)
+	return err
 }
