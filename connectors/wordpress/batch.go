@@ -115,8 +115,8 @@ func (w *writer) settle(ctx context.Context, call call, r batchResponse) *connec
 	return w.failed(ctx, call, e)
 }
 
-// kindOfStatus types an item's error before its code is read. A 5xx leaves open
-// whether the row was stored before something died.
+// kindOfStatus types an item's error before its code is read. Promise 5: a 5xx
+// leaves open whether the row was stored before something died.
 func kindOfStatus(status int) connectors.Kind {
 	switch {
 	case status == http.StatusTooManyRequests:

@@ -61,8 +61,8 @@ func (l *listing) readSome(ctx context.Context, ids []string, out *connectors.By
 		}
 		out.Found = append(out.Found, r.record)
 	}
-	// The total counts rows that this account may not read and that were left
-	// out. Only where it agrees with what came is everything else not there.
+	// Promise 2: the total counts rows that this account may not read and that
+	// were left out. Only where it agrees with what came is everything else gone.
 	sure := ch.total == len(ch.rows) && !l.publishedOnly && l.kind != kindUsers
 	for _, id := range asked {
 		switch {

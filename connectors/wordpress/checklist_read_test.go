@@ -370,6 +370,10 @@ func TestCase08_StatusesAndRoles(t *testing.T) {
 		require.Empty(t, ids.Found)
 		require.Equal(t, []string{"999999"}, ids.Missing)
 	})
+	t.Run("a table that an account may not edit is not gone", func(t *testing.T) {
+		_, err := b.as(fake.ContributorLogin, fake.ContributorPassword).Describe(t.Context(), "pages", nil)
+		require.Equal(t, connectors.KindPermission, kindOfError(t, err))
+	})
 	t.Run("a contributor reads terms", func(t *testing.T) {
 		low := &bench{t: t, site: b.site, url: b.url, c: b.as(fake.ContributorLogin, fake.ContributorPassword)}
 		require.Len(t, low.readAll("categories").records, 1)

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -360,6 +363,29 @@ func TestCase26_LostCreateIsLookedUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, found[0].Candidates, 1)
 	})
+}
+
+// Promise 5: an item of a batch whose own answer is a 5xx may have been stored.
+func TestServerErrorOfABatchItemIsUnknown(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/batch/v1") {
+			w.WriteHeader(http.StatusMultiStatus)
+			_, _ = io.WriteString(w, `{"responses":[{"status":500,"body":{"code":"internal_server_error","message":"died","data":{"status":500}}},{"status":201,"body":{"id":7,"title":{"raw":"b"}}},null]}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"name":"x","namespaces":["wp/v2"]}`)
+	}))
+	t.Cleanup(srv.Close)
+	c := openAt(t, srv.URL, "a", "b", nil)
+	schema := connectors.Schema{RemoteID: "posts", Columns: postColumns(remoteType{Slug: "post"}, nil, nil)}
+	results, err := c.Create(t.Context(), schema, []connectors.WriteItem{item("a", "", "title", `"a"`), item("b", "", "title", `"b"`), item("c", "", "title", `"c"`), item("d", "", "title", `"d"`)})
+	require.NoError(t, err)
+	outcomes := map[string]connectors.Outcome{}
+	for _, r := range results {
+		outcomes[r.Key] = r.Outcome
+	}
+	require.Equal(t, map[string]connectors.Outcome{"a": connectors.Unknown, "b": connectors.Applied, "c": connectors.Unknown, "d": connectors.Unknown}, outcomes)
 }
 
 func TestUpdateOfWhatIsGone(t *testing.T) {

@@ -66,6 +66,7 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 	if !oldest.IsZero() {
 		mark.At = oldest.Add(-clockError)
 	}
+	// Promise 5: what is not found here is sent again.
 	windows := []url.Values{{"modified_after": {mark.bound("")}}}
 	for _, date := range plannedDates(items) {
 		// The bounds are compared with the site's wall clock.

@@ -280,7 +280,8 @@ func (p *pages) moved(ch chunk) bool {
 }
 
 // mend looks whether the page begins where the last one ended, and reads again
-// what lies between when it does not.
+// what lies between when it does not: a row that moved while it was read was
+// there all the time (Promise 2).
 func (p *pages) mend(ctx context.Context, ch chunk, n int) ([]row, error) {
 	rows := ch.rows
 	offset := n * p.step()

@@ -175,10 +175,7 @@ func (c *Connector) Describe(ctx context.Context, remoteID string, settings json
 	} else if i = slices.IndexFunc(all.taxes, func(t remoteType) bool { return t.id() == remoteID }); i >= 0 {
 		t = all.taxes[i]
 	} else {
-		return connectors.Schema{}, &connectors.Error{
-			Kind: connectors.KindNotFound, Service: Service, Tried: "describe the table", Table: remoteID,
-			Reason: "the site no longer lists it", Hint: "A plugin that made it may be switched off, or this account may not see it.",
-		}
+		return connectors.Schema{}, c.notListed(ctx, remoteID)
 	}
 	props, err := c.properties(ctx, t)
 	if err != nil {
@@ -197,6 +194,23 @@ func (c *Connector) Describe(ctx context.Context, remoteID string, settings json
 		}
 	}
 	return schema, nil
+}
+
+// notListed tells a table that is gone from one that this account may no longer
+// edit: the site leaves both off the editor's list.
+func (c *Connector) notListed(ctx context.Context, remoteID string) error {
+	public, err := c.listTypes(ctx, "types", "view")
+	if err != nil {
+		return err
+	}
+	e := &connectors.Error{
+		Kind: connectors.KindNotFound, Service: Service, Tried: "describe the table", Table: remoteID,
+		Reason: "the site no longer lists it", Hint: "A plugin that made it may be switched off.",
+	}
+	if slices.ContainsFunc(public, func(t remoteType) bool { return t.id() == remoteID }) {
+		e.Kind, e.Reason, e.Hint = connectors.KindPermission, "this account may not edit it, and raw text is shown to editors only", hintRights
+	}
+	return e
 }
 
 // property is one member of a route's JSON schema, as far as columns need it.
