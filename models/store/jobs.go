@@ -165,21 +165,21 @@ func (o *Org) SetJobState(ctx context.Context, id string, change JobChange) (cha
 }
 
 func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
-	if change.Outcome != nil && change.Outcome.State.Final() {
-		// A worker thought dead writes no more. Runs come before jobs in the
-		// order of locks.
-		if err := tx.endRun(id, change.Outcome.TableID, change.Outcome.State); err != nil {
+	// Runs, then the job's tables, then the job: the order in which a download
+	// that saves a page locks them.
+	if change.Outcome != nil {
+		if err := tx.saveOutcome(id, *change.Outcome); err != nil {
+			return false, err
+		}
+	}
+	if change.To.Final() {
+		if err := tx.lockTables(id); err != nil {
 			return false, err
 		}
 	}
 	row, err := tx.lockJob(id)
 	if err != nil {
 		return false, err
-	}
-	if change.Outcome != nil {
-		if err := tx.saveOutcome(&row, *change.Outcome); err != nil {
-			return false, err
-		}
 	}
 	if change.To == "" {
 		return change.Outcome != nil, nil

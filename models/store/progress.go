@@ -171,14 +171,27 @@ func (tx *Tx) addProgress(plan *planRow, more map[string]models.Progress) error 
 // saveOutcome writes where one table of a job stands, and brings the job's sum
 // up to date. Counters of an outcome without any stay as they are; warnings
 // are added.
-func (tx *Tx) saveOutcome(job *jobRow, outcome models.TableOutcome) error {
+func (tx *Tx) saveOutcome(jobID string, outcome models.TableOutcome) error {
+	var jobs int64
+	if err := tx.rows(&jobRow{}).Where("id = ?", jobID).Count(&jobs).Error; err != nil {
+		return err
+	}
+	if jobs == 0 {
+		return notFound("job", jobID)
+	}
+	if outcome.State.Final() {
+		// A worker that was thought dead can store no more of this table.
+		if err := tx.endRun(jobID, outcome.TableID, outcome.State); err != nil {
+			return err
+		}
+	}
 	var old jobTableRow
-	err := tx.rows(&jobTableRow{}).Where("job_id = ? AND table_id = ?", job.ID, outcome.TableID).Take(&old).Error
+	err := tx.rows(&jobTableRow{}).Clauses(forUpdate).Where("job_id = ? AND table_id = ?", jobID, outcome.TableID).Take(&old).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		return err
 	}
 	row := jobTableRow{
-		JobID: job.ID, TableID: outcome.TableID, OrganizationID: tx.org, State: outcome.State, Progress: asJSON(outcome.Progress),
+		JobID: jobID, TableID: outcome.TableID, OrganizationID: tx.org, State: outcome.State, Progress: asJSON(outcome.Progress),
 		Problem: asJSON(outcome.Problem), Warnings: asJSON(addWarnings(old.Warnings.V, outcome.Warnings)),
 		StartedAt: storedPtr(outcome.StartedAt), EndedAt: storedPtr(outcome.EndedAt),
 	}
@@ -197,13 +210,7 @@ func (tx *Tx) saveOutcome(job *jobRow, outcome models.TableOutcome) error {
 	if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 		return err
 	}
-	if row.State.Final() {
-		// A worker that was thought dead can store no more of this table.
-		if err := tx.endRun(job.ID, row.TableID, row.State); err != nil {
-			return err
-		}
-	}
-	return tx.progress(job.ID, row.TableID, row.Progress.V, true)
+	return tx.progress(jobID, row.TableID, row.Progress.V, true)
 }
 
 // maxWarnings bounds the warnings kept of one table of one job.
@@ -221,6 +228,12 @@ func addWarnings(have, more []models.Problem) []models.Problem {
 		}
 	}
 	return have
+}
+
+// lockTables locks the rows of a job's tables that have not ended.
+func (tx *Tx) lockTables(jobID string) error {
+	var ids []string
+	return tx.rows(&jobTableRow{}).Clauses(forUpdate).Where("job_id = ? AND ended_at IS NULL", jobID).Order("table_id").Pluck("table_id", &ids).Error
 }
 
 // endTables ends, with the job, the tables that had not ended.
