@@ -79,7 +79,9 @@ func TestDownloadOutlivesTroubleOfTheService(t *testing.T) {
 		limited := &connectors.Error{Kind: connectors.KindRateLimited, Service: "memory", Tried: "list", Wait: 50 * time.Millisecond}
 		away := &connectors.Error{Kind: connectors.KindUnavailable, Service: "memory", Tried: "list", Wait: 6 * time.Second}
 		expired := &connectors.Error{Kind: connectors.KindCursorExpired, Service: "memory", Tried: "list"}
-		s.service.with(func(f *faults) { f.failPages = []error{nil, limited, nil, nil, expired, nil, limited, limited, nil, away} })
+		s.service.with(func(f *faults) {
+			f.failPages = []error{nil, limited, nil, nil, expired, nil, limited, limited, nil, away}
+		})
 		posts := s.table("posts")
 		job := s.download(models.DownloadFull, posts)
 		waiting := s.until(job, 20*time.Second, models.JobWaiting)

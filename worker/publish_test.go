@@ -29,7 +29,9 @@ func update(r models.Record, title string) models.RecordWrite {
 	return models.RecordWrite{Op: models.OpUpdate, ID: r.ID, Fields: models.Fields{"title": text(title)}, Seen: models.Fields{"title": r.Shown("title")}}
 }
 
-func remove(r models.Record) models.RecordWrite { return models.RecordWrite{Op: models.OpDelete, ID: r.ID} }
+func remove(r models.Record) models.RecordWrite {
+	return models.RecordWrite{Op: models.OpDelete, ID: r.ID}
+}
 
 var anyEnd = []models.JobState{models.JobCompleted, models.JobCompletedWithFailures, models.JobFailed}
 

@@ -37,7 +37,7 @@ type service struct {
 // requests are what reached the service.
 type requests struct {
 	pages, looks, writes int
-	last                 time.Time
+	last                 map[string]time.Time // by table
 }
 
 // faults are the service's troubles; each is used up where it counts down.
@@ -50,15 +50,15 @@ type faults struct {
 	loseAnswers int           // so many writes are done and their answers lost
 	loseWrites  int           // so many writes are neither done nor answered
 	refuse      func(connectors.WriteItem) *connectors.Error
-	turnAway    int         // so many write calls are turned away for now
-	before      func()      // called before each write call
-	onPage      func(n int) // called before each page
-	lookErr     error       // looking up fails
+	turnAway    int                       // so many write calls are turned away for now
+	before      func()                    // called before each write call
+	onPage      func(table string, n int) // called before each page
+	lookErr     error                     // looking up fails
 }
 
 func newService() *service {
 	return &service{
-		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, creates: map[string]int{}, pageSize: 100,
+		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, requests: requests{last: map[string]time.Time{}}, creates: map[string]int{}, pageSize: 100,
 		columns: []models.Column{
 			{ID: "title", Name: "Title", Kind: models.ColumnText, Compare: models.CompareExact},
 			{ID: "body", Name: "Body", Kind: models.ColumnLongText, Compare: models.CompareExact},
@@ -134,7 +134,9 @@ func (s *service) with(change func(*faults)) {
 func (s *service) seen() requests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests
+	seen := s.requests
+	seen.last = maps.Clone(s.last)
+	return seen
 }
 
 func (s *service) idsOf(table string) []string {
@@ -164,7 +166,7 @@ func (a *account) Close() error    { return nil }
 func (a *account) Describe(_ context.Context, remoteID string, settings json.RawMessage) (connectors.Schema, error) {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
-	a.s.last = time.Now()
+	a.s.last[remoteID] = time.Now()
 	return connectors.Schema{RemoteID: remoteID, Name: remoteID, Columns: a.s.columns, Settings: settings}, nil
 }
 
@@ -189,7 +191,7 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 	s := p.a.s
 	s.mu.Lock()
 	s.pages++
-	s.last = time.Now()
+	s.last[p.table] = time.Now()
 	delay, hook := s.pageDelay, s.onPage
 	var fail error
 	if len(s.failPages) > 0 {
@@ -197,7 +199,7 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 	}
 	s.mu.Unlock()
 	if p.n++; hook != nil {
-		hook(p.n)
+		hook(p.table, p.n)
 	}
 	select {
 	case <-ctx.Done():
@@ -232,7 +234,7 @@ func (a *account) ReadByIDs(_ context.Context, schema connectors.Schema, ids []s
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	a.s.looks++
-	a.s.last = time.Now()
+	a.s.last[schema.RemoteID] = time.Now()
 	if a.s.lookErr != nil {
 		return connectors.ByIDs{}, a.s.lookErr
 	}
@@ -248,7 +250,7 @@ func (a *account) ReadByIDs(_ context.Context, schema connectors.Schema, ids []s
 }
 
 func (a *account) Create(ctx context.Context, schema connectors.Schema, items []connectors.WriteItem) ([]connectors.WriteResult, error) {
-	return a.write(ctx, items, func(item connectors.WriteItem) connectors.Record {
+	return a.write(ctx, schema.RemoteID, items, func(item connectors.WriteItem) connectors.Record {
 		a.s.creates[item.Key]++
 		id := a.s.add(schema.RemoteID, item.Values)
 		return connectors.Record{RemoteID: id, Fields: item.Values.Object()}
@@ -256,7 +258,7 @@ func (a *account) Create(ctx context.Context, schema connectors.Schema, items []
 }
 
 func (a *account) Update(ctx context.Context, schema connectors.Schema, items []connectors.WriteItem) ([]connectors.WriteResult, error) {
-	return a.write(ctx, items, func(item connectors.WriteItem) connectors.Record {
+	return a.write(ctx, schema.RemoteID, items, func(item connectors.WriteItem) connectors.Record {
 		cells := maps.Clone(a.s.tables[schema.RemoteID][item.RemoteID])
 		maps.Copy(cells, item.Values)
 		a.s.tables[schema.RemoteID][item.RemoteID] = cells
@@ -265,14 +267,14 @@ func (a *account) Update(ctx context.Context, schema connectors.Schema, items []
 }
 
 func (a *account) Delete(ctx context.Context, schema connectors.Schema, items []connectors.WriteItem) ([]connectors.WriteResult, error) {
-	return a.write(ctx, items, func(item connectors.WriteItem) connectors.Record {
+	return a.write(ctx, schema.RemoteID, items, func(item connectors.WriteItem) connectors.Record {
 		delete(a.s.tables[schema.RemoteID], item.RemoteID)
 		return connectors.Record{RemoteID: item.RemoteID}
 	})
 }
 
 // write sends one request an item, as services without batches do.
-func (a *account) write(ctx context.Context, items []connectors.WriteItem, do func(connectors.WriteItem) connectors.Record) ([]connectors.WriteResult, error) {
+func (a *account) write(ctx context.Context, table string, items []connectors.WriteItem, do func(connectors.WriteItem) connectors.Record) ([]connectors.WriteResult, error) {
 	s := a.s
 	s.mu.Lock()
 	hook := s.before
@@ -287,12 +289,12 @@ func (a *account) write(ctx context.Context, items []connectors.WriteItem, do fu
 	}
 	var results []connectors.WriteResult
 	for _, item := range items {
-		results = append(results, a.one(ctx, item, do))
+		results = append(results, a.one(ctx, table, item, do))
 	}
 	return results, nil
 }
 
-func (a *account) one(ctx context.Context, item connectors.WriteItem, do func(connectors.WriteItem) connectors.Record) connectors.WriteResult {
+func (a *account) one(ctx context.Context, table string, item connectors.WriteItem, do func(connectors.WriteItem) connectors.Record) connectors.WriteResult {
 	s := a.s
 	result := connectors.WriteResult{Key: item.Key}
 	if !connecting.MayStart(ctx) {
@@ -302,7 +304,7 @@ func (a *account) one(ctx context.Context, item connectors.WriteItem, do func(co
 	s.mu.Lock()
 	delay := s.writeDelay
 	s.writes++
-	s.last = time.Now()
+	s.last[table] = time.Now()
 	s.mu.Unlock()
 	select {
 	case <-ctx.Done():

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,9 +42,16 @@ type stack struct {
 	snapshot models.Snapshot
 	conn     models.Connection
 	look     *reconcile.Reconciler
+	worker   sdk.Worker
+}
 
-	mu     sync.Mutex
-	worker sdk.Worker
+// beside gives a stack that shares everything but the snapshot, for a test that
+// runs beside others.
+func (s *stack) beside(t *testing.T) *stack {
+	other := *s
+	other.t = t
+	other.newSnapshot(t.Context())
+	return &other
 }
 
 // eachDatabase runs a test on both databases, against one engine.
@@ -71,7 +77,9 @@ func newStack(t *testing.T, database string, server *devserver.Server) *stack {
 	require.NoError(t, err)
 	s.opener = &connecting.Opener{
 		Registry: registry, Vault: keys, Now: time.Now, Files: func(string) connectors.Files { return nil },
-		Connection: func(ctx context.Context, org, id string) (models.Connection, error) { return db.Org(org).Connection(ctx, id) },
+		Connection: func(ctx context.Context, org, id string) (models.Connection, error) {
+			return db.Org(org).Connection(ctx, id)
+		},
 	}
 	s.look = &reconcile.Reconciler{
 		System: db.System(), Org: func(id string) reconcile.Org { return db.Org(id) }, Engine: s.engine,
@@ -98,7 +106,12 @@ func (s *stack) account(ctx context.Context) {
 	require.NoError(s.t, err)
 	s.conn.Credential = sealed
 	require.NoError(s.t, s.org.CreateConnection(ctx, s.conn))
-	s.snapshot = models.Snapshot{ID: models.NewID(models.PrefixSnapshot), OrganizationID: org.ID, Name: "Blog", CreatedAt: now, UpdatedAt: now}
+	s.newSnapshot(ctx)
+}
+
+func (s *stack) newSnapshot(ctx context.Context) {
+	now := time.Now().UTC()
+	s.snapshot = models.Snapshot{ID: models.NewID(models.PrefixSnapshot), OrganizationID: s.org.ID(), Name: "Blog", CreatedAt: now, UpdatedAt: now}
 	require.NoError(s.t, s.org.CreateSnapshot(ctx, s.snapshot))
 }
 
@@ -115,8 +128,6 @@ func (s *stack) table(remoteID string) models.Table {
 
 // work starts a worker process's worth of work; rest stops it.
 func (s *stack) work() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.worker = New(Config{
 		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})
@@ -124,8 +135,6 @@ func (s *stack) work() {
 }
 
 func (s *stack) rest() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.worker != nil {
 		s.worker.Stop()
 		s.worker = nil

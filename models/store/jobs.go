@@ -297,10 +297,12 @@ func (y *System) LiveJobs(ctx context.Context, limit int) ([]models.Job, error) 
 	return y.jobs(ctx, "ended_at IS NULL", limit)
 }
 
-// JobsWithInFlight gives ended publishes whose plan still has items that were
-// being sent when the run ended: somebody must find out what became of them.
+// JobsWithInFlight gives ended publishes that did not end their plan: items were
+// being sent when the run ended, so somebody must find out what became of them,
+// or items are still planned and hold their records.
 func (y *System) JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error) {
-	return y.jobs(ctx, `ended_at IS NOT NULL AND plan_id IN (SELECT items.plan_id FROM items WHERE items.state = 'sending')
+	return y.jobs(ctx, `ended_at IS NOT NULL AND (plan_id IN (SELECT items.plan_id FROM items WHERE items.state = 'sending')
+		OR plan_id IN (SELECT plans.id FROM plans WHERE plans.state = 'applying'))
 		AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.plan_id = jobs.plan_id AND newer.id > jobs.id)`, limit)
 }
 
