@@ -1,20 +1,14 @@
-/** Requests to the API: one place that adds the tab, reads problems and hears of a lost session. */
+/**
+ * Requests to the API, typed by its OpenAPI document: one place that adds the
+ * tab, reads problems and hears of a lost session.
+ */
 
+import createClient, { type Middleware } from 'openapi-fetch'
 import { problemFrom, toApiError } from './errors'
-
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
-type Query = Readonly<Record<string, string | number | boolean | undefined>>
-
-export interface RequestOptions {
-  query?: Query
-  body?: unknown
-  /** Groups the chunks of one action into one undo, and makes a repeat harmless. */
-  operation?: string
-  signal?: AbortSignal
-}
+import type { paths } from './schema'
 
 /**
- * This tab. Every write carries it, so that the tab can drop the events it
+ * This tab. Every request carries it, so that the tab can drop the events it
  * caused itself, and so that undo undoes what was done here.
  */
 export const tab = crypto.randomUUID()
@@ -28,51 +22,46 @@ export function onSignedOut(listener: SignedOut): () => void {
   return () => signedOut.delete(listener)
 }
 
-const base = '/api/v1'
+/** Whatever fails is thrown as an ApiError; only a request's own abort stays what it is. */
+const ours: Middleware = {
+  onRequest: ({ request }) => {
+    request.headers.set('Scratch-Tab', tab)
+  },
+  onResponse: async ({ response }) => {
+    if (!response.ok) throw await refused(response)
+  },
+  onError: ({ error, request }) => (request.signal.aborted ? undefined : toApiError(error)),
+}
 
-/**
- * Sends a request and answers its JSON. It throws an ApiError, and nothing
- * else but the AbortError of its own signal.
- */
-export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
-  const { body, signal } = options
-  const headers = new Headers({ Accept: 'application/json', 'Scratch-Tab': tab })
-  if (options.operation) headers.set('Scratch-Operation', options.operation)
-  const form = body instanceof FormData
-  if (body !== undefined && !form) headers.set('Content-Type', 'application/json')
+async function refused(response: Response): Promise<Error> {
+  if (response.status === 401) for (const listener of signedOut) listener()
+  const json = (response.headers.get('Content-Type') ?? '').includes('json')
+  const body: unknown = json ? await response.json().catch(() => undefined) : undefined
+  return problemFrom(response.status, body, response.headers.get('X-Request-Id'))
+}
+
+export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' })
+api.use(ours)
+
+/** The answer's body. A request that failed has thrown before. */
+export async function take<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T
+}
+
+/** Sends a file: multipart bodies are streamed by the server and stand in no OpenAPI operation. */
+export async function sendFile(address: string, file: File): Promise<unknown> {
+  const body = new FormData()
+  body.set('file', file)
   try {
-    const answer = await fetch(address(path, options.query), {
-      method,
-      headers,
+    const response = await fetch(address, {
+      method: 'POST',
+      body,
+      headers: { 'Scratch-Tab': tab },
       credentials: 'same-origin',
-      body: body === undefined ? null : form ? body : JSON.stringify(body),
-      signal: signal ?? null,
     })
-    return (await read(answer)) as T
+    if (!response.ok) throw await refused(response)
+    return await response.json()
   } catch (error) {
-    if (signal?.aborted) throw error
     throw toApiError(error)
   }
-}
-
-function address(path: string, query: Query = {}): string {
-  const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) params.set(name, String(value))
-  }
-  const search = params.toString()
-  return `${base}${path}${search && `?${search}`}`
-}
-
-async function read(answer: Response): Promise<unknown> {
-  const json = (answer.headers.get('Content-Type') ?? '').includes('json')
-  const body: unknown = json ? await answer.json() : undefined
-  if (answer.ok) return body
-  if (answer.status === 401) for (const listener of signedOut) listener()
-  throw problemFrom(answer.status, body, answer.headers.get('X-Request-Id'))
-}
-
-/** A path with its ids escaped: path`/snapshots/${id}`. */
-export function path(parts: TemplateStringsArray, ...ids: string[]): string {
-  return String.raw({ raw: parts }, ...ids.map(encodeURIComponent))
 }

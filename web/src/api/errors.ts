@@ -2,6 +2,7 @@
 
 export interface FieldError {
   readonly field: string
+  readonly code: string | undefined
   readonly detail: string
 }
 
@@ -12,8 +13,6 @@ export interface ProblemDocument {
   readonly hint: string | undefined
   readonly errors: readonly FieldError[]
   readonly requestId: string | undefined
-  /** The whole document: some problems carry more, such as the values of a conflict. */
-  readonly document: Readonly<Record<string, unknown>>
 }
 
 export class ApiError extends Error implements ProblemDocument {
@@ -24,7 +23,6 @@ export class ApiError extends Error implements ProblemDocument {
   readonly hint: string | undefined
   readonly errors: readonly FieldError[]
   readonly requestId: string | undefined
-  readonly document: Readonly<Record<string, unknown>>
 
   constructor(problem: ProblemDocument) {
     super(problem.detail)
@@ -34,7 +32,6 @@ export class ApiError extends Error implements ProblemDocument {
     this.hint = problem.hint
     this.errors = problem.errors
     this.requestId = problem.requestId
-    this.document = problem.document
   }
 }
 
@@ -51,7 +48,6 @@ export function problemFrom(status: number, body: unknown, requestId: string | n
       text(document.hint) ?? (code ? undefined : 'Try again; if it stays, look into the log of the server.'),
     errors: fieldErrors(document.errors),
     requestId: text(document.request_id) ?? requestId ?? undefined,
-    document,
   })
 }
 
@@ -70,15 +66,15 @@ export function toApiError(thrown: unknown): ApiError {
       : 'Reload the page.',
     errors: [],
     requestId: undefined,
-    document: {},
   })
 }
 
 function fieldErrors(value: unknown): FieldError[] {
   if (!Array.isArray(value)) return []
   return value.filter(isRecord).map(one => ({
-    field: text(one.field) ?? text(one.location) ?? '',
-    detail: text(one.detail) ?? text(one.message) ?? 'is not valid',
+    field: text(one.field) ?? '',
+    code: text(one.code),
+    detail: text(one.detail) ?? 'is not valid',
   }))
 }
 

@@ -1,53 +1,40 @@
 /** The words of the product as the API spells them, under the names the page uses. */
 
+import type { FieldKind } from '@/grid/fields/values'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
 
+/** Values by column id. A key that is absent, one that is null and one that is empty differ. */
+export type Fields = { [column: string]: unknown }
+
+/** The API names the kinds as text; those the page does not know are shown as text. */
+export type Column = Omit<Schemas['Column'], 'kind'> & { kind: FieldKind }
+export type Table = Omit<Schemas['Table'], 'columns'> & { columns: Column[] }
+export type RecordBody = Omit<Schemas['Record'], 'fields' | 'base' | 'edits'> & {
+  fields: Fields
+  base?: Fields
+  edits?: Fields
+}
+export type RecordsPage = Omit<Schemas['RecordsPage'], 'items'> & { items: RecordBody[] }
+export type RecordOperation = Schemas['Operation']
+
 export type Snapshot = Schemas['Snapshot']
-export type Table = Schemas['Table']
-export type Column = Schemas['Column']
-export type RecordBody = Schemas['Record']
-export type CellConflict = Schemas['CellConflict']
 export type Progress = Schemas['Progress']
-export type TableOutcome = Schemas['TableOutcome']
 export type Job = Schemas['Job']
 export type JobState = Job['state']
+export type TableOutcome = Omit<Schemas['TableOutcome'], 'state'> & { state: JobState }
 export type Plan = Schemas['Plan']
 export type PlanCounts = Schemas['PlanCounts']
 export type Item = Schemas['Item']
 export type ItemState = Item['state']
-export type Connection = Schemas['Connection']
+export type Connection = Omit<Schemas['Connection'], 'credential_hint'> & {
+  /** The credential with its secrets masked. */
+  credential_hint?: Fields
+}
 export type Connector = Schemas['Connector']
 export type RemoteTable = Schemas['RemoteTable']
 export type Upload = Schemas['Upload']
-export type Check = Schemas['Check']
-export type WriteResult = Schemas['WriteResult']
-export type UndoResult = Schemas['UndoResult']
-export type Problem = Schemas['Problem']
-export type Fields = { [column: string]: unknown }
-
-export interface Page<T> {
-  items: T[]
-  next_cursor?: string
-}
-
-export interface RecordsPage extends Page<RecordBody> {
-  total: number
-  total_is_exact: boolean
-  view_version: string
-  stale?: boolean
-  preparing?: boolean
-}
-
-/** One operation of a write, with the value each cell replaces as the person saw it. */
-export interface RecordOperation {
-  op: 'create' | 'update' | 'delete' | 'restore' | 'revert'
-  id?: string
-  fields?: Fields
-  seen?: Fields
-  cells?: string[]
-}
 
 const finals: ReadonlySet<JobState> = new Set([
   'completed',

@@ -1,6 +1,6 @@
 /** The live connection of this tab, over the browser's own WebSocket. */
 
-import { request } from '@/api/client'
+import { api, take } from '@/api/client'
 import { type Channel, Live } from './socket'
 
 function open(ticket: string): Channel {
@@ -23,7 +23,7 @@ function open(ticket: string): Channel {
 
 export function browserLive(): Live {
   const live = new Live({
-    ticket: async () => (await request<{ ticket: string }>('POST', '/ws-tickets')).ticket,
+    ticket: async () => (await take(api.POST('/api/v1/ws-tickets'))).ticket,
     open,
     later: (wait, run) => {
       const timer = setTimeout(run, wait)

@@ -24,11 +24,11 @@ const outcome = (table_id: string): TableOutcome => ({
 it('takes the counts of the job and of the one table over', () => {
   const told = { job_id: 'j', progress: { ...zero, done: 300 }, table_id: 'b', table: { ...zero, done: 200 } }
   expect(withProgress({ progress: zero } as Job, told).progress.done).toBe(300)
-  const page = withTableProgress({ items: [outcome('a'), outcome('b')] }, told)
-  expect(page.items.map(o => o.progress.done)).toEqual([0, 200])
+  const outcomes = withTableProgress([outcome('a'), outcome('b')], told)
+  expect(outcomes.map(o => o.progress.done)).toEqual([0, 200])
 })
 
 it('leaves the tables alone when the event is of the whole job', () => {
-  const page = { items: [outcome('a')] }
-  expect(withTableProgress(page, { job_id: 'j', progress: zero })).toBe(page)
+  const outcomes = [outcome('a')]
+  expect(withTableProgress(outcomes, { job_id: 'j', progress: zero })).toBe(outcomes)
 })

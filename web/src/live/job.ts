@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import { isFinal, type Job, type Page, type TableOutcome } from '@/api/model'
+import { isFinal, type Job, type TableOutcome } from '@/api/model'
 import { jobKeys, jobQuery, outcomesQuery } from '@/api/queries/jobs'
 import { snapshotKeys } from '@/api/queries/snapshots'
 import type { JobProgressed } from './protocol.generated'
@@ -17,10 +17,7 @@ export function useLiveJob(id: string) {
       if (event.type === 'job.progressed') {
         const { data } = event
         client.setQueryData(jobQuery(id).queryKey, job => job && withProgress(job, data))
-        client.setQueryData(
-          outcomesQuery(id, undefined).queryKey,
-          page => page && withTableProgress(page, data),
-        )
+        client.setQueryData(outcomesQuery(id, undefined).queryKey, all => all && withTableProgress(all, data))
       } else reread()
     },
   })
@@ -46,11 +43,8 @@ export function withProgress(job: Job, told: JobProgressed): Job {
 }
 
 /** The outcomes with the counts of the table the event speaks of. */
-export function withTableProgress(page: Page<TableOutcome>, told: JobProgressed): Page<TableOutcome> {
+export function withTableProgress(outcomes: TableOutcome[], told: JobProgressed): TableOutcome[] {
   const { table_id, table } = told
-  if (!table) return page
-  return {
-    ...page,
-    items: page.items.map(one => (one.table_id === table_id ? { ...one, progress: { ...table } } : one)),
-  }
+  if (!table) return outcomes
+  return outcomes.map(one => (one.table_id === table_id ? { ...one, progress: { ...table } } : one))
 }

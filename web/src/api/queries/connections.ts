@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { path, request } from '../client'
-import type { Check, Connection, Connector, RemoteTable, Upload } from '../model'
+import { api, sendFile, take } from '../client'
+import type { Connection, Upload } from '../model'
 import { everyPage } from '../pages'
 
 export const connectionKeys = {
@@ -9,28 +9,35 @@ export const connectionKeys = {
   tables: (id: string) => ['connections', id, 'tables'] as const,
 }
 
+const of = (id: string) => ({ path: { id } })
+
 export const connectorsQuery = queryOptions({
   queryKey: ['connectors'],
-  queryFn: ({ signal }) => everyPage<Connector>('/connectors', signal),
+  queryFn: async ({ signal }) => (await take(api.GET('/api/v1/connectors', { signal }))).items,
   staleTime: Number.POSITIVE_INFINITY,
 })
 
 export const connectionsQuery = queryOptions({
   queryKey: connectionKeys.all,
-  queryFn: ({ signal }) => everyPage<Connection>('/connections', signal),
+  queryFn: ({ signal }) =>
+    everyPage(cursor =>
+      take(api.GET('/api/v1/connections', { params: { query: { cursor } }, signal })),
+    ) as Promise<Connection[]>,
 })
 
 export const connectionQuery = (id: string) =>
   queryOptions({
     queryKey: connectionKeys.one(id),
-    queryFn: ({ signal }) => request<Connection>('GET', path`/connections/${id}`, { signal }),
+    queryFn: async ({ signal }) =>
+      (await take(api.GET('/api/v1/connections/{id}', { params: of(id), signal }))) as Connection,
   })
 
 /** Asks the service itself, so it is asked once and not again by itself. */
 export const remoteTablesQuery = (connectionId: string) =>
   queryOptions({
     queryKey: connectionKeys.tables(connectionId),
-    queryFn: ({ signal }) => everyPage<RemoteTable>(path`/connections/${connectionId}/tables`, signal),
+    queryFn: async ({ signal }) =>
+      (await take(api.GET('/api/v1/connections/{id}/tables', { params: of(connectionId), signal }))).items,
     staleTime: 60_000,
     retry: false,
   })
@@ -44,7 +51,7 @@ export interface ConnectionDraft {
 export function useCreateConnection() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (draft: ConnectionDraft) => request<Connection>('POST', '/connections', { body: draft }),
+    mutationFn: (body: ConnectionDraft) => take(api.POST('/api/v1/connections', { body })),
     onSuccess: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
   })
 }
@@ -52,8 +59,8 @@ export function useCreateConnection() {
 export function useUpdateConnection(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (change: Partial<Pick<ConnectionDraft, 'name' | 'credential'>>) =>
-      request<Connection>('PATCH', path`/connections/${id}`, { body: change }),
+    mutationFn: (body: Partial<Pick<ConnectionDraft, 'name' | 'credential'>>) =>
+      take(api.PATCH('/api/v1/connections/{id}', { params: of(id), body })),
     onSuccess: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
   })
 }
@@ -61,7 +68,7 @@ export function useUpdateConnection(id: string) {
 export function useTestConnection() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => request<Check>('POST', path`/connections/${id}/test`),
+    mutationFn: (id: string) => take(api.POST('/api/v1/connections/{id}/test', { params: of(id) })),
     onSettled: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
   })
 }
@@ -69,20 +76,16 @@ export function useTestConnection() {
 export function useDeleteConnection() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => request<void>('DELETE', path`/connections/${id}`),
+    mutationFn: (id: string) => take(api.DELETE('/api/v1/connections/{id}', { params: of(id) })),
     onSuccess: (_, id) => {
       client.removeQueries({ queryKey: connectionKeys.one(id) })
-      return client.invalidateQueries({ queryKey: connectionKeys.all })
+      return client.invalidateQueries({ queryKey: connectionKeys.all, exact: true })
     },
   })
 }
 
 export function useUpload() {
   return useMutation({
-    mutationFn: (file: File) => {
-      const form = new FormData()
-      form.set('file', file)
-      return request<Upload>('POST', '/uploads', { body: form })
-    },
+    mutationFn: async (file: File) => (await sendFile('/api/v1/uploads', file)) as Upload,
   })
 }

@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { path, request } from '../client'
-import { isFinal, type Job, type JobState, type Page, type TableOutcome } from '../model'
+import { api, take } from '../client'
+import { isFinal, type Job, type JobState, type TableOutcome } from '../model'
 
 export const jobKeys = {
   all: ['jobs'] as const,
@@ -14,14 +14,16 @@ export const jobKeys = {
 
 export interface JobFilter {
   kind?: Job['kind']
-  snapshot?: string
 }
+
+const of = (id: string) => ({ path: { id } })
 
 /** The newest first. Polled while any of them runs: a list has no topic of its own. */
 export const jobsQuery = (filter: JobFilter = {}) =>
   queryOptions({
     queryKey: jobKeys.list(filter),
-    queryFn: ({ signal }) => request<Page<Job>>('GET', '/jobs', { query: { ...filter, limit: 50 }, signal }),
+    queryFn: ({ signal }) =>
+      take(api.GET('/api/v1/jobs', { params: { query: { ...filter, limit: 50 } }, signal })),
     refetchInterval: query => (query.state.data?.items.some(job => !isFinal(job.state)) ? 3000 : false),
   })
 
@@ -29,7 +31,7 @@ export const jobsQuery = (filter: JobFilter = {}) =>
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: jobKeys.self(id),
-    queryFn: ({ signal }) => request<Job>('GET', path`/jobs/${id}`, { signal }),
+    queryFn: ({ signal }) => take(api.GET('/api/v1/jobs/{id}', { params: of(id), signal })),
     refetchInterval: query => (query.state.data && !isFinal(query.state.data.state) ? 5000 : false),
   })
 
@@ -37,17 +39,24 @@ export const jobQuery = (id: string) =>
 export const outcomesQuery = (id: string, state: JobState | undefined) =>
   queryOptions({
     queryKey: jobKeys.outcomes(id),
-    queryFn: ({ signal }) => request<Page<TableOutcome>>('GET', path`/jobs/${id}/outcomes`, { signal }),
+    queryFn: async ({ signal }) =>
+      (await take(api.GET('/api/v1/jobs/{id}/outcomes', { params: of(id), signal }))).items as TableOutcome[],
     refetchInterval: state === undefined || isFinal(state) ? false : 5000,
   })
 
 /** Pausing, resuming and cancelling answer with the job. */
 export type JobCommand = 'cancel' | 'pause' | 'resume'
 
+const commands = {
+  cancel: (id: string) => api.POST('/api/v1/jobs/{id}/cancel', { params: of(id) }),
+  pause: (id: string) => api.POST('/api/v1/jobs/{id}/pause', { params: of(id) }),
+  resume: (id: string) => api.POST('/api/v1/jobs/{id}/resume', { params: of(id) }),
+}
+
 export function useJobCommand(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (command: JobCommand) => request<Job>('POST', `${path`/jobs/${id}`}/${command}`),
+    mutationFn: (command: JobCommand) => take(commands[command](id)),
     // Cancelling is shown at once: the engine's word follows.
     onMutate: command => {
       if (command !== 'cancel') return
@@ -61,7 +70,7 @@ export function useJobCommand(id: string) {
 export function useRetryJob(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: () => request<{ job: Job }>('POST', path`/jobs/${id}/retry`),
+    mutationFn: () => take(api.POST('/api/v1/jobs/{id}/retry', { params: of(id) })),
     onSettled: () => client.invalidateQueries({ queryKey: jobKeys.all }),
   })
 }
@@ -70,8 +79,8 @@ export function useRetryJob(id: string) {
 export function useDecideJob(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (word: { table_id: string; remove: boolean }) =>
-      request<Job>('POST', path`/jobs/${id}/decide`, { body: word }),
+    mutationFn: (body: { table_id: string; remove: boolean }) =>
+      take(api.POST('/api/v1/jobs/{id}/decide', { params: of(id), body })),
     onSettled: () => client.invalidateQueries({ queryKey: jobKeys.one(id) }),
   })
 }

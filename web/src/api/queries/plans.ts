@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { path, request } from '../client'
-import type { Item, Job, Page, Plan } from '../model'
+import { api, take } from '../client'
+import type { Item, Plan } from '../model'
 import { jobKeys } from './jobs'
 import { snapshotKeys } from './snapshots'
 
@@ -11,14 +11,16 @@ export const planKeys = {
 }
 
 export interface ItemFilter {
-  op?: string
-  state?: string
+  op?: Item['op']
+  state?: Item['state']
 }
+
+const of = (id: string) => ({ path: { id } })
 
 export const planQuery = (id: string) =>
   queryOptions({
     queryKey: planKeys.one(id),
-    queryFn: ({ signal }) => request<Plan>('GET', path`/publish-plans/${id}`, { signal }),
+    queryFn: ({ signal }) => take(api.GET('/api/v1/publish-plans/{id}', { params: of(id), signal })),
     refetchInterval: query => {
       const state = query.state.data?.state
       return state === 'building' ? 500 : state === 'applying' ? 2000 : false
@@ -28,11 +30,10 @@ export const planQuery = (id: string) =>
 export const itemsQuery = (id: string, filter: ItemFilter) =>
   infiniteQueryOptions({
     queryKey: planKeys.items(id, filter),
-    queryFn: ({ signal, pageParam }) =>
-      request<Page<Item>>('GET', path`/publish-plans/${id}/items`, {
-        query: { ...filter, cursor: pageParam || undefined, limit: 50 },
-        signal,
-      }),
+    queryFn: ({ signal, pageParam }) => {
+      const query = { ...filter, limit: 50, ...(pageParam && { cursor: pageParam }) }
+      return take(api.GET('/api/v1/publish-plans/{id}/items', { params: { path: { id }, query }, signal }))
+    },
     initialPageParam: '',
     getNextPageParam: page => page.next_cursor || undefined,
   })
@@ -41,9 +42,12 @@ export function useCreatePlan(snapshotId: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (tables: string[] | undefined) =>
-      request<Plan>('POST', path`/snapshots/${snapshotId}/publish-plans`, {
-        body: tables ? { tables } : {},
-      }),
+      take(
+        api.POST('/api/v1/snapshots/{id}/publish-plans', {
+          params: of(snapshotId),
+          body: tables ? { tables } : {},
+        }),
+      ),
     onSuccess: plan => client.setQueryData(planQuery(plan.id).queryKey, plan),
   })
 }
@@ -52,10 +56,8 @@ export function useCreatePlan(snapshotId: string) {
 export function useApplyPlan(plan: Plan) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (overrides: string[]) =>
-      request<{ job: Job }>('POST', path`/publish-plans/${plan.id}/apply`, {
-        body: overrides.length > 0 ? { hash: plan.hash, overrides } : { hash: plan.hash },
-      }),
+    mutationFn: () =>
+      take(api.POST('/api/v1/publish-plans/{id}/apply', { params: of(plan.id), body: { hash: plan.hash } })),
     onSettled: () =>
       Promise.all([
         client.invalidateQueries({ queryKey: planKeys.one(plan.id) }),
@@ -65,26 +67,32 @@ export function useApplyPlan(plan: Plan) {
   })
 }
 
+/** Makes a plan of the failed items alone, to be looked at again. */
 export function useRetryFailed(planId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: () => request<Plan>('POST', path`/publish-plans/${planId}/retry-failed`),
+    mutationFn: () => take(api.POST('/api/v1/publish-plans/{id}/retry-failed', { params: of(planId) })),
     onSettled: () => client.invalidateQueries({ queryKey: planKeys.all }),
   })
+}
+
+export interface Resolution {
+  item: string
+  choice: 'happened' | 'did_not_happen'
+  remote_id?: string
 }
 
 /** A person's word on an item whose outcome is not known. */
 export function useResolveItem(planId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: ({
-      item,
-      ...resolution
-    }: {
-      item: string
-      choice: 'happened' | 'did_not_happen'
-      remote_id?: string
-    }) => request<Item>('POST', path`/publish-plans/${planId}/items/${item}/resolve`, { body: resolution }),
+    mutationFn: ({ item, ...body }: Resolution) =>
+      take(
+        api.POST('/api/v1/publish-plans/{id}/items/{item}/resolve', {
+          params: { path: { id: planId, item } },
+          body,
+        }),
+      ),
     onSettled: () => client.invalidateQueries({ queryKey: planKeys.one(planId) }),
   })
 }

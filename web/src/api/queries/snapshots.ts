@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { path, request } from '../client'
-import type { Job, Snapshot, Table } from '../model'
+import { api, take } from '../client'
+import type { Table } from '../model'
 import { everyPage } from '../pages'
 import { jobKeys } from './jobs'
 
@@ -12,25 +12,29 @@ export const snapshotKeys = {
 
 export const snapshotsQuery = queryOptions({
   queryKey: snapshotKeys.all,
-  queryFn: ({ signal }) => everyPage<Snapshot>('/snapshots', signal),
+  queryFn: ({ signal }) =>
+    everyPage(cursor => take(api.GET('/api/v1/snapshots', { params: { query: { cursor } }, signal }))),
 })
 
 export const snapshotQuery = (id: string) =>
   queryOptions({
     queryKey: snapshotKeys.one(id),
-    queryFn: ({ signal }) => request<Snapshot>('GET', path`/snapshots/${id}`, { signal }),
+    queryFn: ({ signal }) => take(api.GET('/api/v1/snapshots/{id}', { params: { path: { id } }, signal })),
   })
 
 export const tablesQuery = (snapshotId: string) =>
   queryOptions({
     queryKey: snapshotKeys.tables(snapshotId),
-    queryFn: ({ signal }) => everyPage<Table>(path`/snapshots/${snapshotId}/tables`, signal),
+    queryFn: async ({ signal }) => {
+      const params = { path: { id: snapshotId } }
+      return (await take(api.GET('/api/v1/snapshots/{id}/tables', { params, signal }))).items as Table[]
+    },
   })
 
 export function useCreateSnapshot() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (name: string) => request<Snapshot>('POST', '/snapshots', { body: { name } }),
+    mutationFn: (name: string) => take(api.POST('/api/v1/snapshots', { body: { name } })),
     onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.all }),
   })
 }
@@ -38,7 +42,8 @@ export function useCreateSnapshot() {
 export function useRenameSnapshot(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (name: string) => request<Snapshot>('PATCH', path`/snapshots/${id}`, { body: { name } }),
+    mutationFn: (name: string) =>
+      take(api.PATCH('/api/v1/snapshots/{id}', { params: { path: { id } }, body: { name } })),
     onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.all }),
   })
 }
@@ -46,42 +51,39 @@ export function useRenameSnapshot(id: string) {
 export function useDeleteSnapshot() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (id: string) => request<void>('DELETE', path`/snapshots/${id}`),
+    mutationFn: (id: string) => take(api.DELETE('/api/v1/snapshots/{id}', { params: { path: { id } } })),
     onSuccess: (_, id) => {
       client.removeQueries({ queryKey: snapshotKeys.one(id) })
-      return client.invalidateQueries({ queryKey: snapshotKeys.all })
+      return client.invalidateQueries({ queryKey: snapshotKeys.all, exact: true })
     },
   })
+}
+
+export interface AddedTable {
+  connection_id: string
+  remote_id: string
+  settings?: Record<string, unknown>
 }
 
 export function useAddTable(snapshotId: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (table: { connection_id: string; remote_id: string; settings?: unknown }) =>
-      request<Table>('POST', path`/snapshots/${snapshotId}/tables`, { body: table }),
-    onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) }),
-  })
-}
-
-export function useRemoveTable(snapshotId: string) {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: (tableId: string) =>
-      request<void>('DELETE', path`/snapshots/${snapshotId}/tables/${tableId}`),
+    mutationFn: (body: AddedTable) =>
+      take(api.POST('/api/v1/snapshots/{id}/tables', { params: { path: { id: snapshotId } }, body })),
     onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) }),
   })
 }
 
 export interface DownloadRequest {
   tables?: string[]
-  mode?: 'full' | 'incremental'
+  mode: 'full' | 'incremental'
 }
 
 export function useDownload(snapshotId: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (body: DownloadRequest) =>
-      request<{ job: Job }>('POST', path`/snapshots/${snapshotId}/download`, { body }),
+      take(api.POST('/api/v1/snapshots/{id}/download', { params: { path: { id: snapshotId } }, body })),
     onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
   })
 }

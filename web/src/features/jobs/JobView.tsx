@@ -154,10 +154,10 @@ function Tables({ job }: { job: Job }) {
       />
     )
   }
-  if (!outcomes.data || outcomes.data.items.length === 0) return null
+  if (!outcomes.data || outcomes.data.length === 0) return null
   return (
     <ul className={css.tables} aria-label="Tables of this job">
-      {outcomes.data.items.map(one => (
+      {outcomes.data.map(one => (
         <TableProgress key={one.table_id} job={job} outcome={one} name={nameOf(one.table_id)} />
       ))}
     </ul>

@@ -19,8 +19,14 @@ export function ApplyPlan({ plan }: { plan: Plan }) {
   const [asking, setAsking] = useState(false)
   const { deletes, blocked } = plan.counts
   const send = toSend(plan.counts)
-  const start = () => apply.mutate([], { onSuccess: () => setAsking(false) })
+  // A plan that is stale cannot be published however often one asks: what to do
+  // instead stands on the page, under the question.
   const stale = apply.error !== null && toApiError(apply.error).status === 409
+  const start = () =>
+    apply.mutate(undefined, {
+      onSuccess: () => setAsking(false),
+      onError: error => toApiError(error).status === 409 && setAsking(false),
+    })
   return (
     <div className={css.apply}>
       <Group justify="space-between">

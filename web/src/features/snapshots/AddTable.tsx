@@ -177,15 +177,16 @@ function useAddAll(snapshotId: string, connectionId: string) {
   const { openJob } = usePanels()
   const mutate = async (remoteIds: string[], settings: Record<string, unknown>, done: () => void) => {
     try {
-      const added: Table[] = []
+      const added: string[] = []
       for (const remote_id of remoteIds) {
         const table = { connection_id: connectionId, remote_id }
-        added.push(await add.mutateAsync(Object.keys(settings).length > 0 ? { ...table, settings } : table))
+        const body = Object.keys(settings).length > 0 ? { ...table, settings } : table
+        added.push((await add.mutateAsync(body)).id)
       }
       const [first] = added
       if (!first) return
-      void navigate({ to: '/s/$snapshotId/t/$tableId', params: { snapshotId, tableId: first.id } })
-      const { job } = await download.mutateAsync({ tables: added.map(t => t.id), mode: 'full' })
+      void navigate({ to: '/s/$snapshotId/t/$tableId', params: { snapshotId, tableId: first } })
+      const { job } = await download.mutateAsync({ tables: added, mode: 'full' })
       openJob(job.id)
       done()
     } catch {

@@ -1,14 +1,7 @@
-import { toApiError } from '@/api/errors'
+import { type ApiError, toApiError } from '@/api/errors'
 import type { Fields, RecordOperation } from '@/api/model'
 import type { CellPatch } from '@/grid/source'
 import type { Pending, PendingCells } from './RecordRow'
-
-/** What became of one record of a write: its version now, and the cells that were refused. */
-export interface Written {
-  readonly id: string
-  readonly version: number
-  readonly refused: readonly { readonly column: string; readonly reason: string }[]
-}
 
 /** What a record holds now because of a write. */
 export interface Stored {
@@ -17,7 +10,14 @@ export interface Stored {
   readonly fields: Fields
 }
 
-export type Write = (operations: readonly RecordOperation[], operation: string) => Promise<readonly Written[]>
+/**
+ * Writes all of the operations or none, and tells the version of each record.
+ * A refusal is thrown, and names the cells it is about.
+ */
+export type Write = (
+  operations: RecordOperation[],
+  operation: string,
+) => Promise<readonly { readonly id: string; readonly version: number }[]>
 
 interface Edit extends CellPatch {
   readonly edit: number
@@ -27,6 +27,9 @@ interface Batch {
   readonly operation: string
   readonly edits: readonly Edit[]
 }
+
+const someoneElse =
+  'Someone changed this cell after you had opened it. Look at what it holds now, then save yours over it or drop it.'
 
 /** A request carries at most this many cells; a larger paste goes in several, which undo as one. */
 const mostCells = 1000
@@ -111,28 +114,45 @@ export class Edits {
   }
 
   private async sendOne({ operation, edits }: Batch): Promise<void> {
+    const operations = asOperations(edits)
     try {
-      const written = new Map((await this.write(asOperations(edits), operation)).map(one => [one.id, one]))
+      const versions = new Map((await this.write(operations, operation)).map(r => [r.id, r.version]))
       const stored = new Map<string, Stored>()
-      for (const edit of edits) {
-        const one = written.get(edit.rowId)
-        const no = one?.refused.find(r => r.column === edit.columnId)
-        if (!one || no) {
-          this.refuse(edit, no?.reason ?? 'The server did not say what became of it.')
-          continue
-        }
-        this.drop(edit.rowId, edit.columnId, edit.edit)
-        const fields = { ...stored.get(edit.rowId)?.fields, [edit.columnId]: edit.value }
-        stored.set(edit.rowId, { id: edit.rowId, version: one.version, fields })
+      for (const { rowId, columnId, value, edit } of edits) {
+        this.drop(rowId, columnId, edit)
+        const fields = { ...stored.get(rowId)?.fields, [columnId]: value }
+        stored.set(rowId, { id: rowId, version: versions.get(rowId) ?? 0, fields })
       }
       this.onAnswer([...stored.values()])
     } catch (error) {
-      const problem = toApiError(error)
-      const reason = problem.hint ? `${problem.detail} ${problem.hint}` : problem.detail
-      for (const edit of edits) this.refuse(edit, reason)
+      const left = this.refuseSome(edits, operations, toApiError(error))
       this.onAnswer([])
+      // Nothing was written because of the cells that were named: the others
+      // are sent without them.
+      if (left.length > 0) this.queue.unshift({ operation, edits: left })
     }
     this.tell()
+  }
+
+  /** Marks the cells that the problem names, or all where it names none; answers with the others. */
+  private refuseSome(
+    edits: readonly Edit[],
+    operations: readonly RecordOperation[],
+    problem: ApiError,
+  ): Edit[] {
+    const named = new Map(problem.errors.map(one => [one.field, one]))
+    const indexOf = new Map(operations.map((operation, i) => [operation.id, i]))
+    const left: Edit[] = []
+    for (const edit of edits) {
+      const place = `operations[${indexOf.get(edit.rowId)}]`
+      const no = named.get(`${place}.fields.${edit.columnId}`) ?? named.get(place)
+      if (no) this.refuse(edit, no.code === 'records.cell_changed' ? someoneElse : no.detail)
+      else left.push(edit)
+    }
+    if (left.length < edits.length) return left
+    const reason = problem.hint ? `${problem.detail} ${problem.hint}` : problem.detail
+    for (const edit of edits) this.refuse(edit, reason)
+    return []
   }
 
   private refuse(edit: Edit, reason: string): void {

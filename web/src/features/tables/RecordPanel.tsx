@@ -123,7 +123,7 @@ interface FieldViewProps {
 }
 
 function FieldView({ table, column, row, pages }: FieldViewProps) {
-  const resolve = useResolve(table.snapshot_id, table.id)
+  const resolve = useResolve({ snapshotId: table.snapshot_id, tableId: table.id })
   const field = { kind: column.kind, ...(column.options && { options: column.options }) }
   const note = row.note(column.id)
   const conflict = row.record.conflicts?.find(c => c.column === column.id)

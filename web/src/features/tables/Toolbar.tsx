@@ -53,7 +53,7 @@ export function Toolbar({ table, view, columns, onView, onUndo, onNew }: Toolbar
           size="xs"
           variant="default"
           component="a"
-          href={exportAddress(table.snapshot_id, table.id)}
+          href={exportAddress({ snapshotId: table.snapshot_id, tableId: table.id })}
           download
         >
           Export CSV

@@ -2,11 +2,17 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '@/api/errors'
 import type { RecordBody, RecordOperation, RecordsPage } from '@/api/model'
-import { Edits, type Written } from './Edits'
+import { Edits } from './Edits'
 import { pageSize, RecordPages } from './RecordPages'
 
 function record(n: number, fields: RecordBody['fields'] = {}, version = 1): RecordBody {
-  return { id: String(n), fields: { title: `t${n}`, ...fields }, state: 'live', version }
+  return {
+    id: String(n),
+    fields: { title: `t${n}`, ...fields },
+    state: 'live',
+    version,
+    updated_at: '2026-01-01T00:00:00Z',
+  }
 }
 
 const settle = () => new Promise<void>(done => setTimeout(done, 0))
@@ -148,28 +154,27 @@ describe('record pages', () => {
 })
 
 describe('edits', () => {
-  /** A server that stores, and refuses the value "bad". */
+  /** A server that stores all of a request or nothing: it refuses "bad", and loses the answer to "lost". */
   function storing() {
     const stored = new Map<string, RecordBody>()
     const sent: { operations: readonly RecordOperation[]; operation: string; answer: () => void }[] = []
-    const write = (operations: readonly RecordOperation[], operation: string) =>
-      new Promise<readonly Written[]>((resolve, reject) => {
+    const write = (operations: RecordOperation[], operation: string) =>
+      new Promise<{ id: string; version: number }[]>((resolve, reject) => {
         const answer = () => {
-          const written: Written[] = []
-          for (const { id = '', fields = {} } of operations) {
+          const cells = operations.flatMap(({ fields = {} }, i) =>
+            Object.entries(fields).map(cell => [i, ...cell]),
+          )
+          if (cells.some(([, , value]) => value === 'lost')) return reject(new TypeError('Failed to fetch'))
+          const bad = cells.filter(([, , value]) => value === 'bad')
+          if (bad.length > 0)
+            return reject(refusal(bad.map(([i, column]) => `operations[${i}].fields.${column}`)))
+          const versions = operations.map(({ id = '', fields = {} }) => {
             const before = stored.get(id) ?? record(Number(id))
-            const taken = { ...before.fields }
-            const refused: Written['refused'][number][] = []
-            for (const [column, value] of Object.entries(fields)) {
-              if (value === 'lost') return reject(new TypeError('Failed to fetch'))
-              if (value === 'bad') refused.push({ column, reason: 'Ana changed this cell.' })
-              else taken[column] = value
-            }
-            const after = { ...before, fields: taken, version: before.version + 1 }
+            const after = { ...before, fields: { ...before.fields, ...fields }, version: before.version + 1 }
             stored.set(id, after)
-            written.push({ id, version: after.version, refused })
-          }
-          resolve(written)
+            return { id, version: after.version }
+          })
+          resolve(versions)
         }
         sent.push({ operations, operation, answer })
       })
@@ -181,6 +186,19 @@ describe('edits', () => {
     )
     return { edits, sent, stored }
   }
+  const refusal = (fields: string[]) =>
+    new ApiError({
+      status: 409,
+      code: 'records.conflict',
+      detail: 'somebody else changed the same cells meanwhile; nothing was written',
+      hint: undefined,
+      errors: fields.map(field => ({
+        field,
+        code: 'records.cell_changed',
+        detail: 'it holds another value',
+      })),
+      requestId: undefined,
+    })
   const put = (rowId: string, value: unknown, seen: unknown = 'old') => ({
     rowId,
     columnId: 'title',
@@ -249,17 +267,19 @@ describe('edits', () => {
     expect(cells).toBe(2500)
   })
 
-  it('keep a refused cell as it was typed until it is sent again or discarded', async () => {
-    const { edits, sent } = storing()
+  it('keep a refused cell as it was typed until it is sent again or discarded, and store the others', async () => {
+    const { edits, sent, stored } = storing()
     edits.put([put('1', 'bad'), put('2', 'good')])
     sent.shift()?.answer()
     await settle()
-    expect(edits.of('1')?.get('title')).toMatchObject({
-      value: 'bad',
-      seen: 'old',
-      refused: 'Ana changed this cell.',
-    })
+    expect(edits.of('1')?.get('title')).toMatchObject({ value: 'bad', seen: 'old' })
+    expect(edits.of('1')?.get('title')?.refused).toContain('Someone changed this cell')
+    expect(edits.counts).toEqual({ waiting: 1, refused: 1 })
+    sent.shift()?.answer()
+    await settle()
+    expect(stored.get('2')?.fields.title).toBe('good')
     expect(edits.of('2')).toBeUndefined()
+
     edits.retry('1', { title: 'theirs' })
     expect(edits.counts).toEqual({ waiting: 1, refused: 0 })
     expect(sent[0]?.operations).toEqual([
@@ -269,6 +289,23 @@ describe('edits', () => {
     await settle()
     edits.discard('1')
     expect(edits.counts).toEqual({ waiting: 0, refused: 0 })
+    expect(sent).toEqual([])
+  })
+
+  it('refuse every cell, once, when a problem names none of them', async () => {
+    const tries: number[] = []
+    const edits = new Edits(
+      async operations => {
+        tries.push(operations.length)
+        throw refusal(['somewhere.else'])
+      },
+      () => {},
+      () => 'op',
+    )
+    edits.put([put('1', 'a'), put('2', 'b')])
+    await settle()
+    expect(tries).toEqual([2])
+    expect(edits.counts).toEqual({ waiting: 0, refused: 2 })
   })
 
   it('keep what was typed when the answer was lost', async () => {
@@ -292,7 +329,6 @@ describe('edits', () => {
           hint: 'Shorten it.',
           errors: [],
           requestId: 'r',
-          document: {},
         })
       },
       () => {},

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
-import { path, request } from '@/api/client'
-import type { RecordBody, Table } from '@/api/model'
+import type { Table } from '@/api/model'
+import { recordQuery } from '@/api/queries/records'
 import type { Edits } from './Edits'
 import type { RecordPages } from './RecordPages'
 import { RecordRow } from './RecordRow'
@@ -9,11 +9,7 @@ import { RecordRow } from './RecordRow'
 export function useOneRecord(table: Table, id: string, pages: RecordPages, edits: Edits) {
   const loaded = pages.row(id)
   const alone = useQuery({
-    queryKey: ['record', table.id, id],
-    queryFn: ({ signal }) =>
-      request<RecordBody>('GET', path`/snapshots/${table.snapshot_id}/tables/${table.id}/records/${id}`, {
-        signal,
-      }),
+    ...recordQuery({ snapshotId: table.snapshot_id, tableId: table.id }, id),
     enabled: pages.ready && loaded === undefined,
   })
   const row = loaded ?? (alone.data && new RecordRow(alone.data, edits.of(id)))

@@ -7,9 +7,10 @@ import type { RecordPages } from './RecordPages'
 /** One operation on one record: make it, mark it deleted, restore it, drop its edits. */
 export function useRecordAction(table: Table, pages: RecordPages) {
   const client = useQueryClient()
+  const ref = { snapshotId: table.snapshot_id, tableId: table.id }
   return useMutation({
     mutationFn: async (operation: RecordOperation) => {
-      const { results } = await writeRecords(table.snapshot_id, table.id, [operation], crypto.randomUUID())
+      const { results } = await writeRecords(ref, [operation], crypto.randomUUID())
       return results[0]?.id
     },
     onSettled: () => {

@@ -13,9 +13,6 @@ import { type TableView, toQuery } from './view'
 const burst = 250
 const stream = 1000
 
-const someoneElse =
-  'Someone changed this cell after you had opened it. Look at what it holds now, then save yours over it or drop it.'
-
 /** The records of a table under a view, kept up to date with what others do. */
 export function useRecords(
   snapshotId: string,
@@ -48,14 +45,8 @@ export function useRecords(
   const edits = useMemo(
     () =>
       new Edits(
-        async (operations, operation) => {
-          const { results } = await writeRecords(snapshotId, tableId, operations, operation)
-          return results.map(({ id, version, conflicts }) => ({
-            id,
-            version,
-            refused: (conflicts ?? []).map(({ column }) => ({ column, reason: someoneElse })),
-          }))
-        },
+        async (operations, operation) =>
+          (await writeRecords({ snapshotId, tableId }, operations, operation)).results,
         stored => {
           // What was stored is shown without waiting for it to be read again.
           current.current?.apply(stored)
@@ -70,7 +61,7 @@ export function useRecords(
   const pages = useMemo(() => {
     const query = toQuery({ sort, q, only })
     return new RecordPages(
-      (at, limit, signal) => readRecords(snapshotId, tableId, query, at, limit, signal),
+      (at, limit, signal) => readRecords({ snapshotId, tableId }, query, at, limit, signal),
       edits,
     )
   }, [snapshotId, tableId, sort, q, only, edits])
