@@ -22,7 +22,9 @@ func TestFilesAreCurrent(t *testing.T) {
 	for path, want := range files {
 		got, err := os.ReadFile(filepath.Join("../..", path))
 		require.NoError(t, err)
-		require.Equal(t, want, string(got), "%s is not current: run go generate ./internal/eventdoc", path)
+		if want != string(got) { // the whole of both would only hide the message
+			t.Errorf("%s is not current: run go generate ./internal/eventdoc", path)
+		}
 	}
 }
 

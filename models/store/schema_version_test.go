@@ -17,7 +17,7 @@ func TestSchemaVersionOnlyLooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, err := Open(t.Context(), Config{URL: address})
 			require.NoError(t, err)
-			defer s.Close()
+			defer func() { require.NoError(t, s.Close()) }()
 			for range 2 {
 				v, err := s.SchemaVersion(t.Context())
 				require.NoError(t, err)

@@ -27,7 +27,7 @@ func run(root string) error {
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil { //nolint:gosec // folders of the repository
 			return err
 		}
-		if err := os.WriteFile(full, []byte(text), 0o644); err != nil { //nolint:gosec // files of the repository
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}

@@ -98,11 +98,21 @@ export type JobState = 'queued' | 'running' | 'waiting' | 'paused' | 'cancelling
 /** ProblemKind is the class of a problem: what a caller may do about it. The API maps each kind to one HTTP status, and activities map it to retry or not. */
 export type ProblemKind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'too_large' | 'rate_limited' | 'unavailable' | 'timeout' | 'internal'
 
+/** CellConflict is a cell that both sides changed: the service (Theirs, since the edit began at Base) and a person (Mine). */
+export interface CellConflict {
+  readonly column: string
+  readonly mine: unknown
+  readonly theirs: unknown
+  readonly base: unknown
+}
+
 /** FieldProblem says what is wrong with one field, cell or line of an input. */
 export interface FieldProblem {
   readonly field: string
   readonly code?: string
   readonly detail: string
+  /** Cell holds both values of a cell that was written too late: Mine is what was sent, Theirs what stands now, Base what the writer had seen. */
+  readonly cell?: CellConflict
 }
 
 /** Problem is the one error users see: what went wrong (Detail), a stable Code ("area.reason"), and what to do (Hint). It never holds a secret. It is stored with jobs and items and answered by the API as an RFC 9457 document. */
