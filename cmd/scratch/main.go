@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,7 +39,8 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(devCommand(), serveCommand(), workerCommand())
+	c.AddCommand(devCommand(), serveCommand(), workerCommand(), migrateCommand(), doctorCommand(), connectorsCommand(), vaultCommand())
+	c.AddCommand(clientCommands()...)
 	return c
 }
 
@@ -71,17 +73,24 @@ func exitCode(err error) int {
 }
 
 // report tells what went wrong and what to do, once, here at the top.
-func report(err error) {
+func report(err error) { reportTo(os.Stderr, err) }
+
+// reportTo writes an error for people. A problem may hold a service's own
+// words, so nothing of it reaches the terminal unescaped.
+func reportTo(w io.Writer, err error) {
 	p, ok := models.AsProblem(err)
 	if !ok {
-		fmt.Fprintln(os.Stderr, "scratch:", err)
+		fmt.Fprintln(w, "scratch:", plain(err.Error()))
 		return
 	}
-	fmt.Fprintf(os.Stderr, "scratch: %s (%s)\n", p.Detail, p.Code)
+	fmt.Fprintf(w, "scratch: %s (%s)\n", plain(p.Detail), plain(p.Code))
 	for _, f := range p.Fields {
-		fmt.Fprintf(os.Stderr, "  %s: %s\n", f.Field, f.Detail)
+		fmt.Fprintf(w, "  %s: %s\n", plain(f.Field), plain(f.Detail))
+		if f.Cell != nil {
+			fmt.Fprintf(w, "    yours %s, now %s\n", shownValue(f.Cell.Mine, valueWidth), shownValue(f.Cell.Theirs, valueWidth))
+		}
 	}
 	if p.Hint != "" {
-		fmt.Fprintln(os.Stderr, "  "+p.Hint)
+		fmt.Fprintln(w, "  "+plain(p.Hint))
 	}
 }
