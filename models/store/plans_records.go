@@ -98,13 +98,31 @@ func (e *settledRecords) adopt(record *models.Record, row *itemRow, done Settlem
 		return false
 	}
 	record.RemoteID = done.RemoteID
-	if record.State == models.RecordNew {
-		record.State = models.RecordLive
+	if twin, is := e.twins[done.RemoteID]; is && twin.ID != record.ID {
+		e.takeIn(record, twin)
 	}
-	twin, is := e.twins[done.RemoteID]
-	if !is || twin.ID == record.ID {
-		return true
+	if done.State == models.ItemApplied || record.State != models.RecordNew {
+		return true // settled below
 	}
+	// It exists, and is not all it should be: its edits go on from what is there.
+	record.State = models.RecordLive
+	now := record.Base
+	if done.Stored != nil {
+		now = done.Stored.Fields
+	}
+	bases := cloned(record.EditBases)
+	for column := range record.Edits {
+		if cell := models.CellOf(now, column); cell != nil {
+			bases[column] = cell
+		}
+	}
+	record.EditBases = bases
+	*record = models.Rebase(e.c.columns(), *record, now)
+	return true
+}
+
+// takeIn dissolves the record that a download made of our own create.
+func (e *settledRecords) takeIn(record *models.Record, twin models.Record) {
 	e.before[twin.ID] = twin
 	e.gone[twin.ID] = true
 	record.Base, record.Marker = twin.Base, twin.Marker
@@ -119,7 +137,6 @@ func (e *settledRecords) adopt(record *models.Record, row *itemRow, done Settlem
 		}
 		record.Edits, record.EditBases = edits, bases
 	}
-	return true
 }
 
 func cloned(f models.Fields) models.Fields {

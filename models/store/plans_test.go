@@ -209,6 +209,9 @@ func TestApplyAPlan(t *testing.T) {
 		checkCounts(t, org, plan.ID)
 		// The colleague types on while the request is under way.
 		edit(t, org, table.ID, "a", "title", `"A3"`)
+		change(t, org, table.ID, "remote_id IS NULL", func(r *models.Record) {
+			r.Edits = models.Fields{"title": r.Edits["title"], "views": []byte(`"5"`)}
+		})
 		stored := remote("a", "title", `"A2"`, "views", `"2"`)
 		made := remote("n", "title", `"New"`, "views", `"0"`)
 		require.NoError(t, org.SettleItems(ctx, []Settlement{
@@ -223,7 +226,9 @@ func TestApplyAPlan(t *testing.T) {
 		require.Equal(t, `"A3"`, string(a.Edits["title"]))
 		require.Equal(t, `"A2"`, string(a.EditBases["title"]), "the edit begins from what the service now has")
 		require.Equal(t, models.RecordLive, n.State)
-		require.Empty(t, n.Edits)
+		require.Equal(t, models.Fields{"views": []byte(`"5"`)}, n.Edits, "what was typed since is kept")
+		require.Equal(t, models.Fields{"views": []byte(`"0"`)}, n.EditBases, "over what the service made of it")
+		require.Empty(t, models.ConflictsOf(table.Columns, &n))
 		require.JSONEq(t, string(made.Fields), string(n.Base))
 
 		after := checkCounts(t, org, plan.ID)
@@ -237,9 +242,9 @@ func TestApplyAPlan(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, models.Progress{Total: 3, Done: 3, Created: 1, Updated: 1, Deleted: 1, Step: "publishing"}, outcomes[0].Progress)
 
-		// Only the new edit is left; a download of the same writes nothing new.
+		// Only what was typed since is left.
 		next := build(t, org, actor, table)
-		require.Equal(t, models.PlanCounts{Updates: 1, Planned: 1}, next.Counts)
+		require.Equal(t, models.PlanCounts{Updates: 2, Planned: 2}, next.Counts)
 	})
 }
 
@@ -345,7 +350,8 @@ func TestACreateIsAdoptedWhateverBecomesOfIt(t *testing.T) {
 		n := records["n"]
 		require.Equal(t, item.RecordID, n.ID)
 		require.Equal(t, models.RecordLive, n.State)
-		require.Equal(t, `"7"`, string(n.Edits["views"]))
+		require.Equal(t, models.Fields{"views": []byte(`"7"`)}, n.Edits, "what the service agrees with is no change")
+		require.Empty(t, models.ConflictsOf(table.Columns, &n))
 		got, err := org.Item(ctx, item.ID)
 		require.NoError(t, err)
 		require.Equal(t, models.ItemFailed, got.State)
