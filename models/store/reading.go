@@ -17,6 +17,10 @@ type reading struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
+	// queryTime and largeTable are the constants, but in tests.
+	queryTime  time.Duration
+	largeTable int64
+
 	mu        sync.Mutex
 	counts    *lru.Cache[uint64, *filterCount]
 	positions *lru.Cache[uint64, *positions]
@@ -25,14 +29,14 @@ type reading struct {
 
 // Bounds of what is kept.
 const (
-	keptCounts    = 1000
+	keptCounts    = 128 // of at most 10,000 ids each
 	keptPositions = 64
 	// workTime bounds work beside an answer: a count, a pass over positions.
 	workTime = 60 * time.Second
 )
 
 func newReading(s *Store) *reading {
-	r := &reading{s: s, sorts: map[string]*sortState{}}
+	r := &reading{s: s, sorts: map[string]*sortState{}, queryTime: queryTime, largeTable: largeTable}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.counts, _ = lru.New[uint64, *filterCount](keptCounts) // fails for a size below one only
 	r.positions, _ = lru.New[uint64, *positions](keptPositions)

@@ -18,7 +18,7 @@ const (
 type filterCount struct {
 	version int64
 	done    chan struct{}
-	n       int64 // valid once done; maxCount+1 means more
+	ids     []int64 // valid once done, never nil then; more than maxCount are not all
 	err     error
 	before  *filterCount // the last one that was finished, to answer with meanwhile
 }
@@ -38,6 +38,7 @@ func (r *reading) count(v *view) *filterCount {
 		return known
 	}
 	c := &filterCount{version: v.version, done: make(chan struct{})}
+	copied := *v // the reader goes on to change its own
 	if known != nil && known.err == nil {
 		known.before = nil
 		c.before = known
@@ -45,16 +46,24 @@ func (r *reading) count(v *view) *filterCount {
 	r.counts.Add(key, c)
 	r.beside(workTime, func(ctx context.Context) {
 		defer close(c.done)
-		c.n, c.err = v.countRecords(ctx)
+		c.ids, c.err = copied.findRecords(ctx)
 	})
 	return c
 }
 
-func (v *view) countRecords(ctx context.Context) (n int64, err error) {
+// findRecords finds the records a filter matches, up to one more than are
+// counted. Few of them are worth keeping: pages are then read by their ids.
+func (v *view) findRecords(ctx context.Context) ([]int64, error) {
 	q := v.sql()
-	query := "SELECT count(*) FROM (SELECT 1 FROM " + v.records + " WHERE " + v.where(q) + " LIMIT " + q.arg(maxCount+1) + ") counted"
-	err = v.each(ctx, query, q.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
-	return n, err
+	ids := []int64{}
+	query := "SELECT id FROM " + v.records + " WHERE " + v.where(q) + " LIMIT " + q.arg(maxCount+1)
+	err := v.each(ctx, query, q.args, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
 }
 
 func (c *filterCount) finished() bool {
@@ -66,17 +75,25 @@ func (c *filterCount) finished() bool {
 	}
 }
 
-// rare reports that a filter is known to match less than one record in 500:
-// walking along an index would then meet nearly all records.
-func (c *filterCount) rare(v *view) bool {
+// known gives the ids of all records a filter matches, when they are counted at
+// this version and not too many; else nil.
+func (c *filterCount) known(v *view) []int64 {
+	if c == nil || c.version != v.version || !c.finished() || c.err != nil || len(c.ids) > maxCount {
+		return nil
+	}
+	return c.ids
+}
+
+// few is known after the counting under way has ended.
+func (c *filterCount) few(ctx context.Context, v *view) []int64 {
 	if c == nil {
-		return false
+		return nil
 	}
-	answer := c
-	if !c.finished() || c.err != nil {
-		answer = c.before
+	select {
+	case <-c.done:
+	case <-ctx.Done():
 	}
-	return answer != nil && answer.n*500 < v.table.RecordCount
+	return c.known(v)
 }
 
 // wait gives the count: at once where it is known, after a moment's patience
@@ -87,8 +104,8 @@ func (c *filterCount) wait(ctx context.Context, v *view) (total int64, exact, st
 		return v.table.RecordCount, true, false
 	}
 	patience := countPatience
-	if v.table.RecordCount < largeTable {
-		patience = queryTime
+	if !v.large() {
+		patience = v.o.s.reading.queryTime
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -104,8 +121,8 @@ func (c *filterCount) wait(ctx context.Context, v *view) (total int64, exact, st
 	if answer == nil {
 		return -1, false, true
 	}
-	if answer.n > maxCount {
+	if len(answer.ids) > maxCount {
 		return maxCount, false, answer.version != v.version
 	}
-	return answer.n, true, answer.version != v.version
+	return int64(len(answer.ids)), true, answer.version != v.version
 }

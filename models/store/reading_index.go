@@ -51,7 +51,7 @@ type sortState struct {
 // prepareSort makes sure of an index for a view's first sort column when the
 // table is large, and says when it is not ready yet.
 func (r *reading) prepareSort(v *view) (preparing, ready bool) {
-	if len(v.query.Sort) == 0 || v.table.RecordCount < largeTable {
+	if len(v.query.Sort) == 0 || !v.large() {
 		return false, false
 	}
 	q := v.sql()
@@ -85,7 +85,7 @@ func (r *reading) prepareSort(v *view) (preparing, ready bool) {
 
 // knownReady looks whether the index was built before this process began.
 func (r *reading) knownReady(v *view, column, definition string) bool {
-	ctx, cancel := context.WithTimeout(r.ctx, queryTime)
+	ctx, cancel := context.WithTimeout(r.ctx, r.queryTime)
 	defer cancel()
 	var n int64
 	err := v.o.rows(ctx, &sortIndexRow{}).

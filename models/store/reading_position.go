@@ -41,7 +41,8 @@ func (r *reading) anchors(ctx context.Context, v *view) (*anchors, error) {
 	if p.passing == nil && (p.found == nil || p.found.version != v.version && rested) {
 		passing := make(chan struct{})
 		p.passing = passing
-		r.beside(workTime, func(ctx context.Context) { r.pass(ctx, v, p, passing) })
+		copied := *v // the reader goes on to change its own
+		r.beside(workTime, func(ctx context.Context) { r.pass(ctx, &copied, p, passing) })
 	}
 	found, passing := p.found, p.passing
 	r.mu.Unlock()

@@ -284,7 +284,8 @@ func (w *recordWriter) flush() error {
 			deleted = append(deleted, models.RecordChanged{ID: id, Version: before.Version})
 		}
 	}
-	if err := errors.Join(w.c.insert(inserts), w.c.saveEdits(updates), w.c.remove(removes), w.saveHistory()); err != nil {
+	if err := errors.Join(w.c.insert(inserts), w.c.saveEdits(updates), w.c.remove(removes), w.saveHistory(),
+		w.c.tx.rejectSuggestions(w.c.row.ID, removes)); err != nil {
 		return err
 	}
 	if err := errors.Join(w.c.tell(models.EventRecordsCreated, created), w.c.tell(models.EventRecordsChanged, changed),

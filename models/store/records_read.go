@@ -59,12 +59,12 @@ func (o *Org) ReadRecords(ctx context.Context, tableID string, options ReadOptio
 	if err != nil {
 		return RecordPage{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	ctx, cancel := context.WithTimeout(ctx, o.s.reading.queryTime)
 	defer cancel()
 	page := RecordPage{ViewVersion: fmt.Sprintf("%d.%d", v.table.SchemaVersion, v.version)}
 	page.Preparing, v.indexed = o.s.reading.prepareSort(v)
-	counted := o.s.reading.count(v)
-	v.rare = counted.rare(v)
+	v.counted = o.s.reading.count(v)
+	v.only = v.counted.known(v)
 	limit := options.Limit
 	if limit <= 0 {
 		limit = defaultRecords
@@ -83,7 +83,7 @@ func (o *Org) ReadRecords(ctx context.Context, tableID string, options ReadOptio
 	if more {
 		page.NextCursor = cursor{Query: v.fingerprint, place: last}.String()
 	}
-	page.Total, page.TotalExact, page.Stale = counted.wait(ctx, v)
+	page.Total, page.TotalExact, page.Stale = v.counted.wait(ctx, v)
 	page.Stale = page.Stale || stale
 	return page, nil
 }
@@ -99,7 +99,8 @@ type view struct {
 	conflicts   map[string][]int64
 	tx          *Tx  // reads inside a transaction, when set
 	indexed     bool // an index for the sort is ready
-	rare        bool // the filter is known to match next to nothing
+	counted     *filterCount
+	only        []int64 // all records the filter matches, when they are known and few
 }
 
 // view checks the query and looks the table up.
@@ -133,6 +134,9 @@ func (v *view) findConflicts(ctx context.Context) error {
 	return nil
 }
 
+// large reports whether the table is too large to sort or count on every read.
+func (v *view) large() bool { return v.table.RecordCount >= v.o.s.reading.largeTable }
+
 // sql starts the text of a query on the view.
 func (v *view) sql() *querySQL {
 	return &querySQL{pg: v.o.s.dialect.name() == "postgres", columns: v.table.Columns.V, conflicts: v.conflicts, tableID: v.table.ID, org: v.o.id}
@@ -142,6 +146,9 @@ func (v *view) sql() *querySQL {
 func (v *view) where(q *querySQL) string {
 	if v.query.Filter == nil {
 		return "1 = 1"
+	}
+	if v.only != nil {
+		return q.inIDs(v.only)
 	}
 	return "(" + q.filter(v.query.Filter) + ")"
 }
@@ -173,25 +180,25 @@ func (v *view) rows(ctx context.Context, query string, args []any) (*sql.Rows, e
 }
 
 // walkTime is how long a page may look for its records along the sort index
-// before they are looked for everywhere and then sorted.
-const walkTime = 250 * time.Millisecond
+// before they are looked for everywhere.
+const walkTime = 500 * time.Millisecond
+
+// errLongWalk says that a walk along the sort index met too few records.
+var errLongWalk = errors.New("too few records along the index")
 
 // walk runs the query of a page. PostgreSQL knows nothing of how often a
 // filter's expressions hold, thinks all of them rare, and would read and sort
 // the whole table; where an index has the order, walking along it is a hundred
 // times faster, unless the filter is rare indeed.
-//
-// again is called before records are visited from the start a second time.
-func (v *view) walk(ctx context.Context, query string, args []any, again func(), visit func(*sql.Rows) error) error {
-	if !v.indexed || v.rare || v.query.Filter == nil || v.o.s.dialect.name() != "postgres" {
+func (v *view) walk(ctx context.Context, query string, args []any, visit func(*sql.Rows) error) error {
+	if !v.indexed || v.only != nil || v.query.Filter == nil || v.o.s.dialect.name() != "postgres" {
 		return v.each(ctx, query, args, visit)
 	}
 	err := v.alongIndex(ctx, query, args, visit)
-	if err == nil || ctx.Err() != nil || v.o.s.dialect.classify(err) != faultTimeout {
-		return err
+	if err != nil && ctx.Err() == nil && v.o.s.dialect.classify(err) == faultTimeout {
+		return errLongWalk
 	}
-	again()
-	return v.each(ctx, query, args, visit)
+	return err
 }
 
 func (v *view) alongIndex(ctx context.Context, query string, args []any, visit func(*sql.Rows) error) error {
@@ -262,7 +269,7 @@ func (v *view) start(ctx context.Context, options ReadOptions) (from *startAt, s
 	if options.At <= 0 {
 		return nil, 0, false, nil
 	}
-	if v.table.RecordCount < largeTable {
+	if !v.large() {
 		return nil, options.At, false, nil
 	}
 	anchors, err := v.o.s.reading.anchors(ctx, v)
@@ -305,8 +312,7 @@ func (v *view) read(ctx context.Context, from *startAt, skip int64, limit int) (
 		n, before := 0, len(records)
 		query := "SELECT " + columns + " FROM " + v.records + " WHERE " + condition + " ORDER BY " + orderBy(keys, part) +
 			" LIMIT " + q.arg(want-len(records)) + " OFFSET " + q.arg(skip)
-		again := func() { n, records = 0, records[:before] }
-		err = v.walk(ctx, query, q.args, again, func(rows *sql.Rows) error {
+		err = v.walk(ctx, query, q.args, func(rows *sql.Rows) error {
 			values, targets := placeTargets(len(keys))
 			r, err := scanRecord(rows, targets...)
 			if err != nil {
@@ -319,6 +325,12 @@ func (v *view) read(ctx context.Context, from *startAt, skip int64, limit int) (
 			records = append(records, r)
 			return nil
 		})
+		if errors.Is(err, errLongWalk) {
+			// The counting beside this read finds the few records, if few they are.
+			v.indexed, v.only = false, v.counted.few(ctx, v)
+			records, part = records[:before], part-1
+			continue
+		}
 		if err != nil {
 			return nil, last, false, err
 		}
