@@ -97,7 +97,7 @@ func newTable(b testing.TB, db *store.Store) (*store.Org, models.Table) {
 // API or a process of its own, beside L and D: for profiles
 // (make bench ARGS="-bench Activities -cpuprofile cpu.out").
 func BenchmarkActivities(b *testing.B) {
-	const n = 100_000
+	n := sized(100_000)
 	s := startSite(b, n)
 	bare := newDatabase(b)
 	for range 3 {

@@ -66,11 +66,10 @@ type site struct {
 func startSite(b testing.TB, n int) *site {
 	b.Helper()
 	cmd := exec.Command(command(b, "connectors/wordpress/fake/wpfake"), "-generated", strconv.Itoa(n))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(b, err)
-	require.NoError(b, cmd.Start())
+	process(b, cmd)
 	b.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
