@@ -30,7 +30,7 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 	asked := make([]connectors.FindItem, 0, len(items))
 	for _, item := range items {
 		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
-		var waits *waitsFor
+		var waits *waitError
 		if err != nil && !errors.As(err, &waits) {
 			return nil, err
 		}

@@ -159,7 +159,7 @@ func (j *Jobs) ended(ctx context.Context, workflowID string, failure error) (Fol
 	if err != nil {
 		return FollowResult{}, fmt.Errorf("follow %s: %w", workflowID, err)
 	}
-	switch status := described.GetWorkflowExecutionInfo().GetStatus(); status { //nolint:exhaustive // the rest is below
+	switch status := described.GetWorkflowExecutionInfo().GetStatus(); status {
 	case enums.WORKFLOW_EXECUTION_STATUS_CANCELED:
 		return FollowResult{State: models.JobCancelled}, nil
 	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED:

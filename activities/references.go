@@ -22,12 +22,12 @@ type references struct {
 	known map[string]string // reference → remote id
 }
 
-// waitsFor says that a record referred to has no remote id yet.
-type waitsFor struct{ reference string }
+// waitError says that a record referred to has no remote id yet.
+type waitError struct{ reference string }
 
-func (w *waitsFor) Error() string { return w.reference + " is not at the service yet" }
+func (w *waitError) Error() string { return w.reference + " is not at the service yet" }
 
-// resolve gives the values to send. It fails with *waitsFor while a record
+// resolve gives the values to send. It fails with *waitError while a record
 // referred to is not created.
 func (r *references) resolve(ctx context.Context, columns []models.Column, values models.Fields) (models.Fields, error) {
 	sent, copied := values, false
@@ -38,7 +38,7 @@ func (r *references) resolve(ctx context.Context, columns []models.Column, value
 		}
 		var replaced json.RawMessage
 		var err error
-		switch column.Kind { //nolint:exhaustive // only these two hold references
+		switch column.Kind {
 		case models.ColumnReference:
 			replaced, err = r.one(ctx, value)
 		case models.ColumnReferences:
@@ -95,17 +95,17 @@ func (r *references) lookup(ctx context.Context, reference string) (string, erro
 	tableID, record, ok := strings.Cut(strings.TrimPrefix(reference, localPrefix), "/")
 	id, err := strconv.ParseInt(record, 10, 64)
 	if !ok || err != nil {
-		return "", &waitsFor{reference: reference}
+		return "", &waitError{reference: reference}
 	}
 	found, err := r.db.Record(ctx, tableID, id)
 	if p, is := models.AsProblem(err); is && p.Kind == models.KindNotFound {
-		return "", &waitsFor{reference: reference} // removed here: it will never be; settled at the end
+		return "", &waitError{reference: reference} // removed here: it will never be; settled at the end
 	}
 	if err != nil {
 		return "", fmt.Errorf("look up %s: %w", reference, err)
 	}
 	if found.RemoteID == "" {
-		return "", &waitsFor{reference: reference}
+		return "", &waitError{reference: reference}
 	}
 	r.known[reference] = found.RemoteID
 	return found.RemoteID, nil

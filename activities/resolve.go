@@ -270,7 +270,7 @@ func (s *resolving) lookAtStep(ctx context.Context, items []models.Item) ([]stor
 	asked := make([]connectors.WriteItem, 0, len(items))
 	for _, item := range items {
 		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
-		var waits *waitsFor
+		var waits *waitError
 		if err != nil && !errors.As(err, &waits) {
 			return nil, err
 		}

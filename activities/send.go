@@ -194,7 +194,7 @@ func (s *sending) prepare(ctx context.Context, items []models.Item) ([]prepared,
 			continue
 		}
 		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
-		var waits *waitsFor
+		var waits *waitError
 		switch {
 		case err == nil:
 			ready = append(ready, prepared{item: item, values: values, marker: item.Marker})
@@ -210,7 +210,7 @@ func (s *sending) prepare(ctx context.Context, items []models.Item) ([]prepared,
 	return ready, s.record(ctx, settlements)
 }
 
-func neverCreated(w *waitsFor) *models.Problem {
+func neverCreated(w *waitError) *models.Problem {
 	return models.NewProblem(models.KindConflict, "publish.reference_not_created",
 		"It refers to a record that was not created at the service ("+w.reference+").",
 		"Publish that record first, or change the reference, then retry what failed.")

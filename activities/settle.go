@@ -28,7 +28,7 @@ func (s *sending) settle(ctx context.Context, step string, ready []prepared, res
 		if !answered {
 			result = unanswered(r.item.ID, sent)
 		}
-		if settled, known := s.settlement(step, r, result); known {
+		if settled, known := s.settlement(ctx, step, r, result); known {
 			settlements = append(settlements, settled)
 		} else {
 			s.result.InFlight++
@@ -57,7 +57,7 @@ func unanswered(key string, sent error) connectors.WriteResult {
 
 // settlement turns a connector's outcome into the item's; known is false when
 // it is not known.
-func (s *sending) settlement(step string, r prepared, result connectors.WriteResult) (settled store.Settlement, known bool) {
+func (s *sending) settlement(ctx context.Context, step string, r prepared, result connectors.WriteResult) (settled store.Settlement, known bool) {
 	settled = store.Settlement{ItemID: r.item.ID, Step: step, RemoteID: result.RemoteID, Note: result.Note}
 	if result.Stored != nil {
 		stored := store.RemoteRecord(*result.Stored)
@@ -78,7 +78,7 @@ func (s *sending) settlement(step string, r prepared, result connectors.WriteRes
 		settled.State, settled.StepState, settled.Problem = models.ItemConflict, models.ItemConflict, changedElsewhere(nil)
 		return settled, true
 	case connectors.NotSent:
-		return s.notSent(settled, result.Err), true
+		return s.notSent(ctx, settled, result.Err), true
 	case connectors.Failed:
 		settled.State, settled.StepState, settled.Problem = models.ItemFailed, models.ItemFailed, problemOf(result.Err)
 		return settled, true
@@ -92,7 +92,7 @@ func (s *sending) settlement(step string, r prepared, result connectors.WriteRes
 // notSent puts an item back that a later try may carry: a rate limit spends no
 // attempts. What no later try can change fails; what concerns every item stops
 // the run, and the item stays planned for the word that says why.
-func (s *sending) notSent(settled store.Settlement, refused *connectors.Error) store.Settlement {
+func (s *sending) notSent(ctx context.Context, settled store.Settlement, refused *connectors.Error) store.Settlement {
 	back := store.Settlement{ItemID: settled.ItemID, State: models.ItemPlanned}
 	if refused == nil {
 		refused = &connectors.Error{Kind: connectors.KindUnavailable, Service: s.remote.connector.Service(), Tried: "write a batch"}
@@ -101,7 +101,7 @@ func (s *sending) notSent(settled store.Settlement, refused *connectors.Error) s
 		s.result.Stop = stop
 		return back
 	}
-	if wait, soon := waitFor(context.Background(), refused, s.tries); soon {
+	if wait, soon := waitFor(ctx, refused, s.tries); soon {
 		s.result.Wait = longer(s.result.Wait, wait)
 		return back
 	}

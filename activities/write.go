@@ -51,7 +51,7 @@ func write(ctx context.Context, r *remote, op models.Operation, step string, ite
 		}
 		return stepper.Step(ctx, step, r.schema, items)
 	}
-	switch op { //nolint:exhaustive // plans hold these three
+	switch op {
 	case models.OpCreate:
 		creator, err := connectors.As[connectors.Creator](r.connector, "create records")
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/worker"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -63,6 +64,12 @@ func eachDatabase(t *testing.T, test func(t *testing.T, s *stack)) {
 
 func newStack(t *testing.T, database string, server *devserver.Server) *stack {
 	t.Helper()
+	return newStackWith(t, database, server, nil)
+}
+
+// newStackWith is newStack with other options of the engine's client.
+func newStackWith(t *testing.T, database string, server *devserver.Server, change func(client.Options) client.Options) *stack {
+	t.Helper()
 	ctx := t.Context()
 	db, err := store.Open(ctx, store.Config{URL: database})
 	require.NoError(t, err)
@@ -72,7 +79,11 @@ func newStack(t *testing.T, database string, server *devserver.Server) *stack {
 	require.NoError(t, err)
 	s := &stack{t: t, db: db, keys: keys, server: server, service: newService()}
 	s.account(ctx)
-	s.engine = testkit.Dial(t, server, ClientOptions(client.Options{}, keys, nil))
+	options, payloads := ClientOptions(client.Options{}, keys, nil), codec.DataConverter(keys)
+	if change != nil {
+		options, payloads = change(options), converter.GetDefaultDataConverter()
+	}
+	s.engine = testkit.Dial(t, server, options)
 	registry, err := connectors.NewRegistry(s.service.definition())
 	require.NoError(t, err)
 	s.opener = &connecting.Opener{
@@ -83,7 +94,7 @@ func newStack(t *testing.T, database string, server *devserver.Server) *stack {
 	}
 	s.look = &reconcile.Reconciler{
 		System: db.System(), Org: func(id string) reconcile.Org { return db.Org(id) }, Engine: s.engine,
-		Payloads: codec.DataConverter(keys), Locks: locks.NewProcess(time.Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Payloads: payloads, Locks: locks.NewProcess(time.Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	s.work()
 	t.Cleanup(s.rest)

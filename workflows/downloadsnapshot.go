@@ -186,7 +186,7 @@ func (s *snapshotDownload) sum(ctx workflow.Context) (contract.DownloadSnapshotR
 	same := s.tables[s.input.Tables[0]].result.State
 	for _, id := range s.input.Tables {
 		table := s.tables[id].result
-		switch table.State { //nolint:exhaustive // the rest did not go well
+		switch table.State {
 		case models.JobCompleted:
 			completed++
 		default:

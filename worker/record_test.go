@@ -1,0 +1,127 @@
+package worker
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+
+	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/testkit"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/workflows/contract"
+)
+
+var record = flag.Bool("record", false, "write the histories of this commit's workflows beside those in workflows/testdata")
+
+// TestRecordHistories runs each workflow through its ways against a real engine.
+// With -record it adds their histories to workflows/testdata, under a name that
+// is not there yet: existing ones are never touched. Payloads are in the clear,
+// so that a replay needs no keys; the data is made up.
+func TestRecordHistories(t *testing.T) {
+	s := newStackWith(t, testkit.SQLite(t), testkit.OwnTemporal(t), func(client.Options) client.Options { return client.Options{Identity: "recorder"} })
+	at := time.Now().UTC().Format("20060102")
+
+	// A download that is paused, resumed, turned away, and asks before it sweeps.
+	table, reached := s.slow("posts", 5)
+	s.service.with(func(f *faults) {
+		f.failPages = append(make([]error, 12), &connectors.Error{Kind: connectors.KindRateLimited, Service: "memory", Tried: "list", Wait: 6 * time.Second})
+	})
+	job := s.download(models.DownloadFull, table)
+	<-reached
+	require.NoError(t, contract.Pause.Send(t.Context(), s.engine, job.WorkflowID, contract.By{User: "usr_1"}))
+	s.until(job, 10*time.Second, models.JobPaused)
+	require.NoError(t, contract.Resume.Send(t.Context(), s.engine, job.WorkflowID, contract.By{User: "usr_1"}))
+	s.until(job, 60*time.Second, models.JobCompleted)
+	s.keep(at, "downloadsnapshot", "paused", job.WorkflowID)
+	s.keep(at, "download", "paused-limited", contract.DownloadID(table.ID))
+
+	s.settled()
+	for i := 1; i <= 900; i++ {
+		s.service.remove("posts", fmt.Sprint(i))
+	}
+	job = s.download(models.DownloadFull, table)
+	s.until(job, 60*time.Second, models.JobWaiting)
+	require.NoError(t, contract.Decide.Send(t.Context(), s.engine, job.WorkflowID, contract.SweepDecision{TableID: table.ID, Remove: true}))
+	s.until(job, 60*time.Second, models.JobCompleted)
+	require.Len(t, s.records(table), 1100)
+	s.keep(at, "downloadsnapshot", "decided", job.WorkflowID)
+	s.keep(at, "download", "decided", contract.DownloadID(table.ID))
+
+	// One that is cancelled, and one of which a table fails.
+	bad, reached := s.slow("bad", 2)
+	job = s.download(models.DownloadFull, bad)
+	<-reached
+	require.NoError(t, s.engine.CancelWorkflow(t.Context(), job.WorkflowID, ""))
+	s.until(job, 10*time.Second, models.JobCancelled)
+	s.keep(at, "downloadsnapshot", "cancelled", job.WorkflowID)
+	s.keep(at, "download", "cancelled", contract.DownloadID(bad.ID))
+	s.settled()
+	s.service.with(func(f *faults) {
+		f.failPages = []error{&connectors.Error{Kind: connectors.KindAuth, Service: "memory", Tried: "list"}}
+	})
+	job = s.until(s.download(models.DownloadFull, bad, table), 30*time.Second, anyEnd...)
+	require.Equal(t, models.JobCompletedWithFailures, job.State)
+	s.keep(at, "downloadsnapshot", "failures", job.WorkflowID)
+
+	// A publish that loses answers and is turned away, and one that is cancelled.
+	s.settled()
+	s.write(table, create("A"), create("B"), create("C"))
+	s.service.with(func(f *faults) { f.loseAnswers, f.loseWrites, f.turnAway = 1, 1, 4 })
+	job = s.until(s.publish(s.plan()), 60*time.Second, anyEnd...)
+	require.Equal(t, models.JobCompleted, job.State, "%v", job.Problem)
+	s.keep(at, "publish", "lost-limited", job.WorkflowID)
+	s.write(table, create("D"))
+	s.service.with(func(f *faults) { f.writeDelay = 500 * time.Millisecond })
+	sent := s.service.seen().writes
+	job = s.publish(s.plan())
+	require.Eventually(t, func() bool { return s.service.seen().writes > sent }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, s.engine.CancelWorkflow(t.Context(), job.WorkflowID, ""))
+	s.until(job, 10*time.Second, models.JobCancelled)
+	s.keep(at, "publish", "cancelled", job.WorkflowID)
+	require.NoError(t, s.look.Pass(t.Context()))
+}
+
+// keep holds the run's history to the bounds of the contract, and writes it when
+// that was asked for.
+func (s *stack) keep(at, workflow, way, workflowID string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return s.closed(workflowID) }, 10*time.Second, 20*time.Millisecond)
+	history := s.history(s.t.Context(), workflowID)
+	for _, event := range history.GetEvents() {
+		body, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(event)
+		require.NoError(s.t, err)
+		require.Less(s.t, len(body), contract.MaxPayload+8<<10, "event %d of %s is too large for a history", event.GetEventId(), workflow)
+	}
+	if !*record {
+		return
+	}
+	file := filepath.Join("..", "workflows", "testdata", fmt.Sprintf("%s-%s-%s.json", workflow, at, way))
+	if _, err := os.Stat(file); err == nil {
+		require.Fail(s.t, "a recorded history is never changed", file)
+	}
+	body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(history)
+	require.NoError(s.t, err)
+	require.NoError(s.t, os.WriteFile(file, append(body, '\n'), 0o644))
+}
+
+func (s *stack) history(ctx context.Context, workflowID string) *historypb.History {
+	s.t.Helper()
+	out := &historypb.History{}
+	events := s.engine.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(s.t, err)
+		out.Events = append(out.Events, event)
+	}
+	return out
+}
