@@ -103,7 +103,9 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (BeginResult
 	if err != nil {
 		return BeginResult{}, fmt.Errorf("describe table %s: %w", in.TableID, err)
 	}
-	if _, err := db.ApplySchema(ctx, in.TableID, schema.Columns, schema.Name, schema.ReadOnly, schema.Why); err != nil {
+	// What a person calls the table stays; the service names it once, when it
+	// is added.
+	if _, err := db.ApplySchema(ctx, in.TableID, schema.Columns, "", schema.ReadOnly, schema.Why); err != nil {
 		return BeginResult{}, fmt.Errorf("store the columns of table %s: %w", in.TableID, err)
 	}
 	return BeginResult{RunID: run.ID, Mode: run.Mode, Resumed: run.Seen > 0, Warnings: warnings}, nil

@@ -37,7 +37,9 @@ const (
 // ApplySchema takes over what the service says a table looks like now. Columns
 // are matched by id: a rename changes a label, a retype the kind, and a column
 // the service no longer has is marked removed; edits stay with all of them.
-// Local columns stay as they are. It gives the changes, which are also stored.
+// Local columns stay as they are. An empty name keeps the one the table has
+// here, which a person may have chosen. It gives the changes, which are also
+// stored.
 func (o *Org) ApplySchema(ctx context.Context, tableID string, columns []models.Column, name string, readOnly bool, why string) ([]models.SchemaChange, error) {
 	var out []models.SchemaChange
 	err := o.tx(ctx, func(tx *Tx) error {
@@ -45,6 +47,9 @@ func (o *Org) ApplySchema(ctx context.Context, tableID string, columns []models.
 		row, err := tx.lockTable(tableID)
 		if err != nil {
 			return err
+		}
+		if name == "" {
+			name = row.Name
 		}
 		merged, changes := mergeColumns(row.Columns.V, columns)
 		same := sameColumns(row.Columns.V, merged)
