@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/scratch-platform/scratch/api"
@@ -44,29 +45,34 @@ func ask[T any](ctx context.Context, c *client, method, path string, in any) (T,
 	return out, err
 }
 
-// named is a thing that can be called by id or by name.
+// named is a thing that can be called by id or by name, its own name first.
 type named struct {
 	id    string
 	names []string
 }
 
-// pick finds the one thing a person means: by id, by exact name, or by a name
-// that differs in case only. Two that fit are refused with both ids.
+// lists are the commands that list what is not listed by '<word> list'.
+var lists = map[string]string{"connector": "connectors", "table": "table list <snapshot>", "column": "table show <snapshot> <table>"}
+
+// pick finds the one thing a person means: by id, then by its name, then by the
+// other names it goes by, then by a name that differs in case only. Two that
+// fit equally well are refused with both ids.
 func pick[T any](word, said string, items []T, what func(T) named) (T, error) {
 	var none T
-	for _, exact := range []bool{true, false} {
+	fits := []func(named) bool{
+		func(n named) bool { return n.id == said },
+		func(n named) bool { return len(n.names) > 0 && n.names[0] == said },
+		func(n named) bool { return slices.Contains(n.names, said) },
+		func(n named) bool {
+			return slices.ContainsFunc(n.names, func(name string) bool { return strings.EqualFold(name, said) })
+		},
+	}
+	for _, fit := range fits {
 		var found []T
 		var ids []string
 		for _, item := range items {
-			n := what(item)
-			if n.id == said {
-				return item, nil
-			}
-			for _, name := range n.names {
-				if name == said || !exact && strings.EqualFold(name, said) {
-					found, ids = append(found, item), append(ids, n.id)
-					break
-				}
+			if n := what(item); fit(n) {
+				found, ids = append(found, item), append(ids, n.id)
 			}
 		}
 		switch {
@@ -76,7 +82,11 @@ func pick[T any](word, said string, items []T, what func(T) named) (T, error) {
 			return none, badInput(word+".ambiguous", fmt.Sprintf("%d %ss are called %q.", len(found), word, plain(said)), "Name one by its id: "+strings.Join(ids, ", ")+".")
 		}
 	}
-	return none, badInput(word+".not_found", fmt.Sprintf("There is no %s %q.", word, plain(said)), "List them with 'scratch "+word+" list'.")
+	list, ok := lists[word]
+	if !ok {
+		list = word + " list"
+	}
+	return none, badInput(word+".not_found", fmt.Sprintf("There is no %s %q.", word, plain(said)), "List them with 'scratch "+list+"'.")
 }
 
 func (s *session) snapshot(ctx context.Context, said string) (api.Snapshot, error) {

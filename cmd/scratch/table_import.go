@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -152,7 +153,7 @@ func (s *session) replaceImported(ctx context.Context, done *imported) error {
 }
 
 // addImported connects the upload and adds its one table. A file the server
-// refuses leaves no connection behind.
+// refuses leaves nothing behind.
 func (s *session) addImported(ctx context.Context, snapshotID, name string, settings map[string]any, done *imported) error {
 	credential, err := uploadCredential(done.Upload.ID)
 	if err != nil {
@@ -166,9 +167,11 @@ func (s *session) addImported(ctx context.Context, snapshotID, name string, sett
 	if err == nil {
 		return nil
 	}
-	// The connection was made for this import alone.
-	clean := s.call(context.WithoutCancel(ctx), http.MethodDelete, connectionPath(done.Connection.ID), nil, nil)
-	return errors.Join(err, clean)
+	// Both were made for this import alone.
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(err,
+		s.call(ctx, http.MethodDelete, connectionPath(done.Connection.ID), nil, nil),
+		s.call(ctx, http.MethodDelete, uploadsPath+"/"+url.PathEscape(done.Upload.ID), nil, nil))
 }
 
 func (s *session) addOnlyTable(ctx context.Context, snapshotID, name string, settings map[string]any, done *imported) error {
