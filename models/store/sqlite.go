@@ -79,7 +79,7 @@ func (s *Store) openSQLite(cfg Config) error {
 // ownersOnly makes a missing file readable by its owner alone; the files that
 // SQLite makes beside it take its permissions over.
 func ownersOnly(path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return models.NewProblem(models.KindUnavailable, "store.unavailable", "the database file cannot be made or opened",
 			"check that the data folder is writable").Because(err)
