@@ -208,6 +208,9 @@ func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
 		if err := tx.endTables(&row); err != nil {
 			return false, err
 		}
+		if err := tx.endProgress(&row); err != nil {
+			return false, err
+		}
 	}
 	return true, tx.jobChanged(&row)
 }

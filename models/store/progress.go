@@ -241,3 +241,17 @@ func (tx *Tx) endTables(job *jobRow) error {
 	return tx.rows(&jobTableRow{}).Where("job_id = ? AND ended_at IS NULL", job.ID).
 		Updates(map[string]any{"state": job.State, "ended_at": tx.now}).Error
 }
+
+// endProgress brings the sum of a job that ends up to date: the last steps of
+// its tables may have come within the time in which progress is not told
+// again, and nothing comes after them.
+func (tx *Tx) endProgress(job *jobRow) error {
+	sum, err := tx.sumProgress(job.ID, job.Progress.V.Step)
+	if err != nil || sum == job.Progress.V || sum == (models.Progress{Step: sum.Step}) {
+		return err // a job without tables counts for itself
+	}
+	if err := tx.rows(&jobRow{}).Where("id = ?", job.ID).Update("progress", asJSON(sum)).Error; err != nil {
+		return err
+	}
+	return tx.emit(models.JobTopic(job.ID), models.EventJobProgressed, "", models.JobProgressed{JobID: job.ID, Progress: sum})
+}
