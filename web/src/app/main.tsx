@@ -1,5 +1,6 @@
-import '@mantine/core/styles.layer.css'
+// First: its layer lies below Mantine's.
 import './base.css'
+import '@mantine/core/styles.layer.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Providers } from './Providers'
