@@ -61,7 +61,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', colorScheme => {
       expect(found, route).toEqual([])
       await page.close()
     }
-  })
+  }, 240_000)
 
   it('every route keeps to the policy and throws nothing', async () => {
     for (const route of await routes(strict)) {
@@ -71,7 +71,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', colorScheme => {
       expect(strict.troubles, route).toEqual([])
       await page.close()
     }
-  })
+  }, 240_000)
 })
 
 it('tells a tab that is older than the server to reload', async () => {

@@ -8,7 +8,7 @@ export function StatusChip({ tone, sign, children }: { tone: Tone; sign?: string
   return (
     <span className={`${css.chip} ${css[tone]}`}>
       {sign && <span aria-hidden>{sign}</span>}
-      {children}
+      <span>{children}</span>
     </span>
   )
 }
