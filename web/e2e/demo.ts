@@ -10,6 +10,7 @@ interface Named {
 interface Table extends Named {
   record_count: number
   remote_id: string
+  connection_id: string
   columns: { id: string; name: string; kind: string; read_only?: boolean }[]
 }
 interface Job {

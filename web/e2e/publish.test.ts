@@ -47,8 +47,8 @@ it('takes a newcomer from the download to the published change', async () => {
   await page.getByText('published', { exact: true }).waitFor()
   await items.first().getByText('applied').waitFor()
 
-  // The edit is settled: what the service holds now is what was typed.
-  const record = await api<{ items: { fields: Record<string, unknown>; edits?: object }[] }>(
+  // The edit is settled here, and the service itself answers with what was typed.
+  const record = await api<{ items: { remote_id: string; edits?: object }[] }>(
     watched,
     'GET',
     `/snapshots/${found.snapshot.id}/tables/${found.table.id}/records?filter=${encodeURIComponent(
@@ -57,6 +57,13 @@ it('takes a newcomer from the download to the published change', async () => {
   )
   expect(record.items.length).toBe(1)
   expect(Object.keys(record.items[0]?.edits ?? {})).toEqual([])
+  const { credential_hint } = await api<{ credential_hint: { site: string } }>(
+    watched,
+    'GET',
+    `/connections/${found.table.connection_id}`,
+  )
+  const there = await fetch(`${credential_hint.site}/wp-json/wp/v2/posts/${record.items[0]?.remote_id}`)
+  expect(await there.text()).toContain(after)
   expect(watched.troubles).toEqual([])
 })
 
