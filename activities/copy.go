@@ -50,11 +50,11 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (CopyResult, er
 	db := d.Store(in.OrganizationID)
 	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
 	defer life.end()
-	release, err := d.Slots.take(ctx)
+	place, err := d.Slots.take(ctx)
 	if err != nil {
 		return CopyResult{}, err
 	}
-	defer release()
+	defer place.release()
 	// Taking up the run ends the right of an older attempt to write: a worker
 	// thought dead that wakes up again fails with run.superseded.
 	run, err := db.BeginRun(ctx, in.JobID, in.TableID, in.Mode)
@@ -78,7 +78,7 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (CopyResult, er
 	}
 	defer r.close()
 	c := &copying{
-		db: db, remote: r, run: &run, now: d.Now, over: d.Now().Add(in.Turn),
+		db: db, place: place, remote: r, run: &run, now: d.Now, over: d.Now().Add(in.Turn),
 		noted: func() { life.note(copyPlace{Seen: run.Seen, Stalls: stalls, Progress: run.Progress}) },
 	}
 	c.noted()
@@ -113,6 +113,7 @@ func stallsOf(ctx context.Context, run models.DownloadRun) (int, error) {
 // copying is the state of one turn.
 type copying struct {
 	db     DownloadStore
+	place  *place
 	remote *remote
 	run    *models.DownloadRun
 	now    func() time.Time
@@ -145,7 +146,7 @@ func (c *copying) turn(ctx context.Context) (CopyResult, error) {
 			}
 		case soon && wait.For <= shortWait && tries < shortTries:
 			tries++
-			if err := pause(ctx, wait.For); err != nil {
+			if err := c.place.aside(ctx, wait.For); err != nil {
 				return CopyResult{}, err
 			}
 		case soon:

@@ -45,13 +45,42 @@ type Slots chan struct{}
 // NewSlots returns n places.
 func NewSlots(n int) Slots { return make(Slots, n) }
 
-func (s Slots) take(ctx context.Context) (release func(), err error) {
+func (s Slots) take(ctx context.Context) (*place, error) {
+	p := &place{slots: s}
+	return p, p.take(ctx)
+}
+
+// place is one of the places, held or not.
+type place struct {
+	slots Slots
+	held  bool
+}
+
+func (p *place) take(ctx context.Context) error {
 	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
+	case p.slots <- struct{}{}:
+		p.held = true
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
+}
+
+func (p *place) release() {
+	if p.held {
+		p.held = false
+		<-p.slots
+	}
+}
+
+// aside waits without holding the place: no table waits behind another's
+// retries.
+func (p *place) aside(ctx context.Context, d time.Duration) error {
+	p.release()
+	if err := pause(ctx, d); err != nil {
+		return err
+	}
+	return p.take(ctx)
 }
 
 // RunInput names the download of one table.
