@@ -167,7 +167,6 @@ func (r *report) write(load string) error {
 func TestMain(m *testing.M) {
 	before := loadAverage()
 	code := m.Run()
-	stopEngine()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"testing"
@@ -10,56 +9,51 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkMany downloads 200 tables of 1,000 records at once on one worker,
-// 20 of them from a service that turns requests away for half a minute: the
-// others must not wait for those.
+// BenchmarkMany downloads 200 tables of 1,000 records at once on one worker.
+// The service of 20 of them asks every request to come again later, until all
+// others are done: those that get on must not wait for those that cannot.
 func BenchmarkMany(b *testing.B) {
-	const tables, failing, n, subject = 200, 20, 1_000, "200 downloads of 1,000 records at once, one worker"
-	good, bad := startSite(b, n), startSite(b, n)
-	d := newDatabase(b)
-	p := startProduct(b, d)
+	const tables, every, n, subject = 200, 10, 1_000, "200 downloads of 1,000 records at once, one worker"
+	busy, free := startSite(b, n), startSite(b, n)
+	p := startProduct(b, newDatabase(b))
 	all := make([]tableOf, tables)
 	for i := range all {
-		from := good
-		if i%(tables/failing) == 0 {
-			from = bad
+		from := free
+		if i%every == 0 {
+			from = busy
 		}
 		all[i] = p.addTable(b, p.connectSite(b, from), "posts", nil)
 	}
-	const away = 30 * time.Second
-	fault := fmt.Sprintf(`{"kind":"status","method":"GET","path":"/wp/v2/posts","times":-1,"status":503,"retry_after":"%d"}`, 2)
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, bad.url+"/_fake/faults", bytes.NewReader([]byte(fault)))
-	require.NoError(b, err)
-	bad.control(b, request)
-
+	busy.refuse(b)
 	forgetPeak(b, p.pid)
-	begun := time.Now()
+	cpu, begun := cpuOf(p.pid), time.Now()
 	jobs := make([]string, tables)
 	for i, t := range all {
 		jobs[i] = p.start(b, t)
 	}
-	var healthy time.Duration
-	for i, id := range jobs {
-		if i%(tables/failing) == 0 {
-			continue
-		}
-		j := p.await(b, id)
-		require.Equal(b, "completed", j.State, "%s", j.Problem)
-		require.EqualValues(b, n, j.Progress.Created)
-	}
-	healthy = time.Since(begun)
-	figures.atMost(subject, fmt.Sprintf("the %d whose service answers, while %d wait for theirs (away for %.0f s)", tables-failing, failing, away.Seconds()),
-		healthy.Seconds(), away.Seconds(), " s")
-	pause(b, max(0, away-healthy))
-	bad.slow(b, 0)
-	for i, id := range jobs {
-		if i%(tables/failing) == 0 {
+	completed := func(waited bool) {
+		for i, id := range jobs {
+			if (i%every == 0) != waited {
+				continue
+			}
 			j := p.await(b, id)
 			require.Equal(b, "completed", j.State, "%s", j.Problem)
 			require.EqualValues(b, n, j.Progress.Created)
 		}
 	}
+	completed(false)
+	figures.note(subject, fmt.Sprintf("%d complete, while the service of %d turns them away, after", tables-tables/every, tables/every),
+		number(time.Since(begun).Seconds())+" s")
+	busy.slow(b, 0)
+	completed(true)
 	_, peak := memoryOf(b, p.pid)
 	figures.note(subject, "all complete after", number(time.Since(begun).Seconds())+" s")
+	figures.note(subject, "CPU time of the process", number((cpuOf(p.pid)-cpu).Seconds())+" s")
 	figures.atMost(subject, "memory at its highest", peak, 200, " MB RSS")
+}
+
+// refuse makes the site ask every reader to come again in two seconds.
+func (s *site) refuse(b testing.TB) {
+	b.Helper()
+	s.inject(b, map[string]any{"kind": "status", "method": "GET", "path": "/wp/v2/posts", "times": -1, "status": http.StatusTooManyRequests, "retry_after": "2"})
 }

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,38 +25,21 @@ import (
 	"github.com/scratch-platform/scratch/models/store"
 )
 
-// engine is Temporal's dev server, one for the run, with its state on disk.
-var engine struct {
-	sync.Mutex
-	server *devserver.Server
-	dir    string
-}
-
+// startEngine runs a Temporal dev server for one product, with its state on
+// disk: products with keys of their own cannot share a queue.
 func startEngine(b testing.TB) *devserver.Server {
 	b.Helper()
-	engine.Lock()
-	defer engine.Unlock()
-	if engine.server != nil {
-		return engine.server
-	}
-	ctx := context.Background() // it outlives the benchmark that needs it first
+	ctx := context.WithoutCancel(b.Context()) // it outlives the product, which ends as the benchmark does
 	cli, err := devserver.Finder{Path: os.Getenv("SCRATCH_TEST_TEMPORAL"), Report: func(line string) { b.Log(line) }}.Find(ctx)
 	require.NoError(b, err)
-	engine.dir, err = os.MkdirTemp("", "scratch-bench-temporal-")
+	server, err := devserver.Start(ctx, devserver.Options{CLI: cli, DataDir: b.TempDir(), UIPort: -1})
 	require.NoError(b, err)
-	engine.server, err = devserver.Start(ctx, devserver.Options{CLI: cli, DataDir: engine.dir, UIPort: -1})
-	require.NoError(b, err)
-	return engine.server
-}
-
-func stopEngine() {
-	if engine.server == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	_ = engine.server.Stop(ctx)
-	_ = os.RemoveAll(engine.dir)
+	b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		_ = server.Stop(ctx)
+	})
+	return server
 }
 
 // product is `scratch serve` as a process of its own, and a client of its API.

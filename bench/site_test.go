@@ -100,9 +100,15 @@ func (s *site) slow(b testing.TB, d time.Duration) {
 	if d == 0 {
 		return
 	}
-	body, err := json.Marshal(map[string]any{"kind": "slow", "method": "GET", "path": "/wp/v2/posts", "times": -1, "delay_ms": d.Milliseconds()})
+	s.inject(b, map[string]any{"kind": "slow", "method": "GET", "path": "/wp/v2/posts", "times": -1, "delay_ms": d.Milliseconds()})
+}
+
+// inject switches a fault of the site on.
+func (s *site) inject(b testing.TB, fault map[string]any) {
+	b.Helper()
+	body, err := json.Marshal(fault)
 	require.NoError(b, err)
-	request, err = http.NewRequestWithContext(b.Context(), http.MethodPost, s.url+"/_fake/faults", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, s.url+"/_fake/faults", bytes.NewReader(body))
 	require.NoError(b, err)
 	s.control(b, request)
 }
