@@ -111,11 +111,15 @@ var arrows = []arrow{
 		from: "bench/...", to: []string{"..."},
 		why: "benchmarks run the whole product",
 	},
+	{
+		from: "drill/...", to: nil,
+		why: "drills are tests of the product from outside; nothing of them is built into anything",
+	},
 }
 
 // testOnly are packages that the product must not import: they are there for
 // tests, and for commands that serve a demo.
-var testOnly = []string{"internal/testkit/...", "internal/archtest", "internal/limits/limitstest", "internal/locks/lockstest", "connectors/conformance/..."}
+var testOnly = []string{"internal/testkit/...", "internal/archtest", "internal/limits/limitstest", "internal/locks/lockstest", "connectors/conformance/...", "drill/..."}
 
 // library says which packages of this module may import some library.
 type library struct {

@@ -1,0 +1,294 @@
+package drill
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/api"
+)
+
+// binaries holds the commands under drill, built once for all tests. They are
+// built without the race detector: what is drilled is the product as it runs.
+var binaries string
+
+// atOnce is how many drills run side by side: most of a drill is waiting for
+// leases to end, so more than there are processors.
+const atOnce = "6"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "scratch-drill")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binaries = dir
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../cmd/scratch", "../connectors/wordpress/fake/wpfake")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build the binaries under drill:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is a command of ours that runs beside the test.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stderr *words
+	done   chan struct{}
+	err    error
+}
+
+// words keeps what a process says; it may be read while it is written.
+type words struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// spawn starts a command. What still runs at the test's end is ended.
+func spawn(t *testing.T, environ []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(filepath.Join(binaries, name), args...), stderr: &words{}, done: make(chan struct{})} //nolint:noctx // it must outlive the test's context, to be ended in order
+	p.cmd.Env = append(cleanEnviron(), environ...)
+	p.cmd.Stderr, p.cmd.Stdout = p.stderr, p.stderr
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.done)
+		p.err = p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		p.signal(syscall.SIGCONT)
+		p.stop()
+		if t.Failed() {
+			t.Logf("%s %s said:\n%s", name, strings.Join(args, " "), tail(p.stderr.String(), 6000))
+		}
+	})
+	return p
+}
+
+// cleanEnviron is the environment without anyone's own settings of Scratch.
+func cleanEnviron() []string {
+	var out []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "SCRATCH_") && !strings.HasPrefix(entry, "SERVICE_TYPE=") {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+func tail(text string, n int) string { return text[max(0, len(text)-n):] }
+
+func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// kill ends the process as a power cut does, and waits until it is gone.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// stop ends the process as Ctrl-C does.
+func (p *process) stop() {
+	p.signal(os.Interrupt)
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		p.t.Errorf("%s did not stop within 30 s of an interrupt", p.cmd.Path)
+		p.kill()
+	}
+}
+
+// product is Scratch as somebody runs it, with what is needed to speak to it.
+type product struct {
+	t       *testing.T
+	dir     string // its data folder
+	db      *database
+	address string
+	token   string
+
+	main    *process // dev, or the frontend
+	worker  *process // nil in dev mode: it is in main
+	environ []string // of frontend and worker
+}
+
+// dev starts `scratch dev` on a folder.
+func dev(t *testing.T, flags ...string) *product {
+	t.Helper()
+	p := &product{t: t, dir: t.TempDir()}
+	p.db = sqliteOf(t, filepath.Join(p.dir, "scratch.db"))
+	p.startDev(flags...)
+	return p
+}
+
+// startDev starts it, again on what an earlier one left.
+func (p *product) startDev(flags ...string) {
+	p.t.Helper()
+	address := filepath.Join(p.dir, "address")
+	_ = os.Remove(address)
+	args := append([]string{"dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false"}, flags...)
+	p.main = spawn(p.t, nil, "scratch", args...)
+	eventually(p.t, 60*time.Second, "scratch dev tells its address", func() bool {
+		p.mustRun(p.main)
+		text, err := os.ReadFile(address)
+		p.address = strings.TrimSpace(string(text))
+		return err == nil
+	})
+	text, err := os.ReadFile(filepath.Join(p.dir, "api-token"))
+	require.NoError(p.t, err)
+	p.token = strings.TrimSpace(string(text))
+	p.awaitReady()
+}
+
+func (p *product) mustRun(of *process) {
+	p.t.Helper()
+	select {
+	case <-of.done:
+		p.t.Fatalf("%s ended (%v):\n%s", strings.Join(of.cmd.Args, " "), of.err, tail(of.stderr.String(), 6000))
+	default:
+	}
+}
+
+func (p *product) awaitReady() {
+	p.t.Helper()
+	eventually(p.t, 60*time.Second, "readyz", func() bool {
+		p.mustRun(p.main)
+		status, _, err := p.try(http.MethodGet, "/readyz", nil)
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// try sends one request and gives status and body.
+func (p *product) try(method, path string, body any) (int, []byte, error) {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, err
+		}
+		reader = bytes.NewReader(text)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, p.address+path, reader)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, text, err
+}
+
+// call sends a request that must succeed.
+func call[T any](p *product, method, path string, body any) T {
+	p.t.Helper()
+	status, text, err := p.try(method, path, body)
+	require.NoError(p.t, err, "%s %s", method, path)
+	require.Less(p.t, status, 300, "%s %s: %s", method, path, text)
+	var out T
+	if len(text) > 0 {
+		require.NoError(p.t, json.Unmarshal(text, &out), "%s %s: %s", method, path, text)
+	}
+	return out
+}
+
+// refused sends a request that must be refused, with a code and a hint.
+func (p *product) refused(method, path string, body any, status int, code string) api.ProblemDocument {
+	p.t.Helper()
+	got, text, err := p.try(method, path, body)
+	require.NoError(p.t, err, "%s %s", method, path)
+	require.Equal(p.t, status, got, "%s %s: %s", method, path, text)
+	var problem api.ProblemDocument
+	require.NoError(p.t, json.Unmarshal(text, &problem), "%s", text)
+	require.Equal(p.t, code, problem.Code, "%s", text)
+	require.NotEmpty(p.t, problem.Hint, "%s", text)
+	return problem
+}
+
+// eventually waits for something that is seen by looking.
+func eventually(t *testing.T, within time.Duration, what string, is func() bool) {
+	t.Helper()
+	over := time.Now().Add(within)
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		if time.Now().After(over) {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		<-tick.C
+	}
+}
+
+// freeAddress is a loopback address nobody listens on just now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// seeds is how many kills each kind of drill gets.
+func seeds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("SCRATCH_KILL_SEEDS")
+	if text == "" {
+		return 3
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "SCRATCH_KILL_SEEDS must be a number")
+	return n
+}
+
+// firstLine waits for the first line a process prints.
+func firstLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(r).ReadString('\n')
+	return strings.TrimSpace(line), err
+}

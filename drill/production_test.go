@@ -1,0 +1,82 @@
+package drill
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/internal/testkit"
+	"github.com/scratch-platform/scratch/internal/vault"
+	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
+)
+
+// production starts a frontend and a worker, each a process of its own, on
+// PostgreSQL and an engine of the test's own.
+func production(t *testing.T) *product {
+	t.Helper()
+	engine := testkit.OwnTemporal(t)
+	url := testkit.Postgres(t)
+	p := &product{t: t, dir: t.TempDir(), db: postgresOf(t, url), token: account(t, url)}
+	keyset, err := vault.NewKeyset()
+	require.NoError(t, err)
+	p.environ = []string{
+		"SCRATCH_DATABASE_URL=" + url, "SCRATCH_VAULT_KEYSET=" + keyset.Reveal(), "SCRATCH_NETGUARD_ALLOW=127.0.0.0/8",
+		"SCRATCH_TEMPORAL_ADDRESS=" + engine.Address(), "SCRATCH_TEMPORAL_NAMESPACE=" + engine.Namespace(),
+		"SCRATCH_DATA_DIR=" + filepath.Join(p.dir, "data"),
+	}
+	listen := freeAddress(t)
+	p.address = "http://" + listen
+	p.main = spawn(t, append(p.environ, "SCRATCH_LISTEN="+listen), "scratch", "serve", "--role=frontend")
+	p.startWorker()
+	p.awaitReady()
+	return p
+}
+
+func (p *product) startWorker() {
+	p.t.Helper()
+	p.worker = spawn(p.t, p.environ, "scratch", "serve", "--role=worker")
+}
+
+// account lays the schema and makes a tenant, as the operator's commands do.
+func account(t *testing.T, url string) (token string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	db, err := store.Open(ctx, store.Config{URL: url})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	require.NoError(t, db.Migrate(ctx))
+	org, user, err := db.System().EnsureLocalAccount(ctx)
+	require.NoError(t, err)
+	key := accounts.Mint(accounts.APIToken)
+	require.NoError(t, db.Org(org.ID).CreateToken(ctx, models.APIToken{
+		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "drill", Hash: key.Hash[:], CreatedAt: time.Now(),
+	}))
+	return key.Text.Reveal()
+}
+
+// mode is how the product runs in a drill, and how it is killed.
+type mode struct {
+	name  string
+	start func(*testing.T) *product
+	// victim is the process that does the work.
+	victim func(*product) *process
+	// revive starts what was killed.
+	revive func(*product)
+}
+
+var modes = []mode{
+	{
+		name: "dev", start: func(t *testing.T) *product { return dev(t) },
+		victim: func(p *product) *process { return p.main }, revive: func(p *product) { p.startDev() },
+	},
+	{
+		name: "worker", start: production,
+		victim: func(p *product) *process { return p.worker }, revive: func(p *product) { p.startWorker() },
+	},
+}
