@@ -25,11 +25,13 @@ help:
 dev: build
 	@exec $(BIN)/scratch dev $(ARGS)
 
+# Without cgo: the SQLite driver is pure Go, the binary static, and no C compiler
+# is needed.
 ## build: build the page and the scratch binary into bin/
 .PHONY: build
 build: web
 	@mkdir -p $(BIN)
-	go build -trimpath -o $(BIN)/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
 
 ## web: build the page, when npm is there (else the binary carries a note)
 .PHONY: web
