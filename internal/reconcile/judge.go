@@ -125,7 +125,7 @@ func (r *Reconciler) judge(job models.Job, s sight) (change store.JobChange, nee
 		return end(models.JobFailed, endedBy(job, "failed"))
 	case enums.WORKFLOW_EXECUTION_STATUS_CANCELED:
 		return end(models.JobCancelled, nil)
-	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED: // Promise 9: whoever ended it, it shows
 		return end(models.JobTerminated, endedBy(job, "was terminated with the engine's tools"))
 	case enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		return end(models.JobTimedOut, endedBy(job, "took longer than a run may"))

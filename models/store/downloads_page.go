@@ -119,6 +119,7 @@ func (p *pageSave) run(run *models.DownloadRun) (models.DownloadRun, error) {
 	if err := p.deletions(); err != nil {
 		return *run, err
 	}
+	// Promise 7: the cursor moves in the transaction of its page.
 	if err := p.checkpoint(&row); err != nil {
 		return *run, err
 	}
