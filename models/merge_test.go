@@ -115,12 +115,21 @@ func TestAcceptingASuggestionBeginsFromWhatItsAuthorSaw(t *testing.T) {
 func TestUndo(t *testing.T) {
 	before := record(`{"title":"a"}`)
 	after, changes, _ := models.SetCells(twoColumns, before, fields("title", `"b"`), nil)
-	undone, ok := models.UndoCell(after, changes[0])
+	undone, back, ok := models.UndoCell(after, changes[0])
 	require.True(t, ok)
 	require.Empty(t, undone.Edits)
+	redone, _, ok := models.UndoCell(undone, back)
+	require.True(t, ok)
+	require.Equal(t, after, redone, "an undo is undone by redo")
+
+	published := models.Settle(after, fields("title", `"b"`), raw(`{"title":"b"}`))
+	undone, _, ok = models.UndoCell(published, changes[0])
+	require.True(t, ok)
+	require.Equal(t, fields("title", `"a"`), undone.Edits)
+	require.Equal(t, fields("title", `"b"`), undone.EditBases, "a new edit, over what the service has now")
 
 	other := mustSet(t, after, fields("title", `"c"`), nil)
-	kept, ok := models.UndoCell(other, changes[0])
+	kept, _, ok := models.UndoCell(other, changes[0])
 	require.False(t, ok, "somebody changed the cell since")
 	require.Equal(t, other, kept)
 }

@@ -121,23 +121,37 @@ func AcceptValue(r Record, column string, value, seen json.RawMessage) (Record, 
 	return next, changes
 }
 
-// UndoCell takes one change back. It does nothing, and says so, where somebody
-// changed the cell since: shown is then not what the change left behind.
-func UndoCell(r Record, c CellChange) (Record, bool) {
+// UndoCell takes one change back and gives the change that makes. It does
+// nothing, and says so, where somebody changed the cell since: shown is then not
+// what the change left behind.
+//
+// Where the service has meanwhile taken the value over (it was published), what
+// was there before comes back as a new edit, over what the service has now.
+func UndoCell(r Record, c CellChange) (Record, CellChange, bool) {
+	base := r.BaseCell(c.Column)
 	left := c.To
 	if left == nil {
-		left = r.BaseCell(c.Column)
+		left = base
 	}
 	if !bytes.Equal(r.Shown(c.Column), left) {
-		return r, false
+		return r, CellChange{}, false
+	}
+	edit, edited := r.Edits[c.Column]
+	back := CellChange{Column: c.Column, From: edit, FromBase: r.EditBases[c.Column], To: c.From, ToBase: c.FromBase}
+	if !edited && c.To != nil {
+		back.ToBase = base
+		if back.To == nil {
+			if back.To = c.ToBase; back.To == nil {
+				back.To = json.RawMessage("null")
+			}
+		}
+	}
+	if back.To != nil && r.State != RecordNew && sameCell(base, back.To) {
+		back.To, back.ToBase = nil, nil // the service came round to what was there before
 	}
 	next := withOwnEdits(r)
-	if c.From != nil && r.State != RecordNew && sameCell(r.BaseCell(c.Column), c.From) {
-		next.putEdit(c.Column, nil, nil) // the service came round to what was there before
-		return next, true
-	}
-	next.putEdit(c.Column, c.From, c.FromBase)
-	return next, true
+	next.putEdit(c.Column, back.To, back.ToBase)
+	return next, back, true
 }
 
 // Choice is how a person settles a conflict.

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/scratch-platform/scratch/models"
 )
 
 // anchorEvery is how many rows lie between two anchors: the most a page by
@@ -28,9 +31,32 @@ type anchors struct {
 
 // anchors gives the anchors of a view: those at hand even when the table has
 // changed since (a new pass is then begun beside the answer), else those of a
-// first pass, which is waited for.
+// first pass, which is waited for. When that takes too long it goes on, and the
+// answer is "records.preparing".
 func (r *reading) anchors(ctx context.Context, v *view) (*anchors, error) {
+	p, found, passing := r.lookAhead(v)
+	if found != nil || passing == nil {
+		return found, nil
+	}
+	select {
+	case <-passing:
+	case <-ctx.Done():
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, ctx.Err()
+		}
+		return nil, models.NewProblem(models.KindUnavailable, "records.preparing", "the places of the rows in this order are still being looked up",
+			"ask again in a moment; reading on from the top by cursor works meanwhile")
+	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.found, p.err
+}
+
+// lookAhead begins a pass over a view's positions, where one is due, and gives
+// what is known.
+func (r *reading) lookAhead(v *view) (p *positions, found *anchors, passing chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	p, ok := r.positions.Get(v.fingerprint)
 	if !ok {
 		p = &positions{}
@@ -39,24 +65,12 @@ func (r *reading) anchors(ctx context.Context, v *view) (*anchors, error) {
 	// A pass over a table that changes all the time must not follow on the last.
 	rested := r.s.now().Sub(p.passed) > 5*p.took
 	if p.passing == nil && (p.found == nil || p.found.version != v.version && rested) {
-		passing := make(chan struct{})
-		p.passing = passing
+		begun := make(chan struct{})
+		p.passing = begun
 		copied := *v // the reader goes on to change its own
-		r.beside(workTime, func(ctx context.Context) { r.pass(ctx, &copied, p, passing) })
+		r.beside(workTime, func(ctx context.Context) { r.pass(ctx, &copied, p, begun) })
 	}
-	found, passing := p.found, p.passing
-	r.mu.Unlock()
-	if found != nil || passing == nil {
-		return found, nil
-	}
-	select {
-	case <-passing:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return p.found, p.err
+	return p, p.found, p.passing
 }
 
 func (r *reading) pass(ctx context.Context, v *view, p *positions, passing chan struct{}) {

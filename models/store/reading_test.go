@@ -111,6 +111,9 @@ func TestAQueryThatTakesTooLongIsGivenUp(t *testing.T) {
 		problem, _ := models.AsProblem(err)
 		require.NotEmpty(t, problem.Hint)
 
+		_, err = org.ReadRecords(t.Context(), table.ID, ReadOptions{At: 200})
+		require.True(t, models.HasCode(err, "records.preparing") || models.HasCode(err, "records.query_too_slow"), "%v", err)
+
 		s.reading.queryTime = queryTime
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

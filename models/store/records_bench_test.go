@@ -81,7 +81,13 @@ func benchRecords(b *testing.B, s *Store, n int) {
 	times(b, "page_rare_filter", 5, func(int) { read(rare, "title", ReadOptions{}) })
 
 	start = time.Now()
-	read("", "title", ReadOptions{At: int64(n) * 9 / 10})
+	for {
+		_, err := org.ReadRecords(ctx, table.ID, ReadOptions{Query: query(b, "", "title", table.Columns), At: int64(n) * 9 / 10})
+		if !models.HasCode(err, "records.preparing") {
+			require.NoError(b, err)
+			break
+		}
+	}
 	b.Logf("first page by ordinal (anchors) after %v", time.Since(start))
 	times(b, "page_at_row_1", 20, func(int) { read("", "title", ReadOptions{At: 1}) })
 	times(b, "page_at_nine_tenths", 20, func(i int) { read("", "title", ReadOptions{At: int64(n)*9/10 + int64(i)*37}) })

@@ -230,6 +230,9 @@ func (v *view) alongIndex(ctx context.Context, query string, args []any, visit f
 
 // slow explains an error; one of our own time limit is the query's fault.
 func (v *view) slow(ctx context.Context, err error) error {
+	if _, ok := models.AsProblem(err); ok {
+		return err
+	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) || v.o.s.dialect.classify(err) == faultTimeout && ctx.Err() == nil {
 		return models.NewProblem(models.KindTimeout, "records.query_too_slow",
 			"the filter or sort took longer than this table allows",
@@ -267,9 +270,12 @@ func (v *view) start(ctx context.Context, options ReadOptions) (from *startAt, s
 		return &startAt{place: p}, 0, false, err
 	}
 	if options.At <= 0 {
+		if v.large() && v.query.Filter == nil {
+			v.o.s.reading.lookAhead(v) // whoever reads the top of a grid scrolls next
+		}
 		return nil, 0, false, nil
 	}
-	if !v.large() {
+	if !v.large() || v.only != nil {
 		return nil, options.At, false, nil
 	}
 	anchors, err := v.o.s.reading.anchors(ctx, v)

@@ -191,10 +191,10 @@ func (u *undoing) one(w *recordWriter, h *historyRow) (bool, error) {
 		if u.again {
 			change = models.CellChange{Column: change.Column, From: change.To, FromBase: change.ToBase, To: change.From, ToBase: change.FromBase}
 		}
-		next, ok := models.UndoCell(r, change)
+		next, made, ok := models.UndoCell(r, change)
 		if ok {
 			w.put(next)
-			w.note(r.ID, h.Op, []models.CellChange{{Column: change.Column, From: change.To, FromBase: change.ToBase, To: change.From, ToBase: change.FromBase}})
+			w.note(r.ID, h.Op, []models.CellChange{made})
 		}
 		return ok, nil
 	}
