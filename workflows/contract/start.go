@@ -161,6 +161,21 @@ func Attributes(kind models.JobKind, organization, snapshot string, services []s
 	)
 }
 
+// Inherited are the search attributes of a run that another run starts: the
+// parent's own, with the outcome still open.
+func Inherited(parent temporal.SearchAttributes) temporal.SearchAttributes {
+	updates := []temporal.SearchAttributeUpdate{AttributeOutcome.ValueSet(OutcomeRunning)}
+	for _, key := range []temporal.SearchAttributeKeyKeyword{AttributeOrganization, AttributeSnapshot, AttributeJobKind} {
+		if value, ok := parent.GetKeyword(key); ok {
+			updates = append(updates, key.ValueSet(value))
+		}
+	}
+	if services, ok := parent.GetKeywordList(AttributeConnectors); ok {
+		updates = append(updates, AttributeConnectors.ValueSet(services))
+	}
+	return temporal.NewSearchAttributes(updates...)
+}
+
 // Priority makes the organization the fairness key, so that one tenant's
 // thousand tables do not hold up another's one. It takes effect where the
 // server has priority and fairness switched on.
