@@ -76,7 +76,8 @@ func (m *machine) run(args ...string) ran {
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
 	if err != nil {
-		require.IsType(m.t, &exec.ExitError{}, err)
+		var ended *exec.ExitError
+		require.ErrorAs(m.t, err, &ended)
 	}
 	return ran{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }

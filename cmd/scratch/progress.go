@@ -83,8 +83,11 @@ func waiting(job api.Job) string {
 	if job.WaitingWhy != "" {
 		text += "; waits: " + fit(job.WaitingWhy, 300)
 	}
-	if job.WaitingUntil != nil {
+	switch {
+	case job.WaitingUntil != nil:
 		text += ", until " + moment(job.WaitingUntil)
+	case job.State == models.JobWaiting && job.Kind == models.JobDownload:
+		text += " Answer with 'scratch job decide " + job.ID + " --table … --remove' or '--keep'."
 	}
 	if job.EngineAway {
 		text += "; the workflow engine cannot be reached just now"
