@@ -1,4 +1,6 @@
+import { useQuery } from '@tanstack/react-query'
 import type { Job } from '@/api/model'
+import { snapshotsQuery } from '@/api/queries/snapshots'
 import { Ago } from '@/ui/Ago'
 import { ProgressBar } from '@/ui/ProgressBar'
 import { JobChip } from '@/ui/StatusChip'
@@ -8,10 +10,15 @@ import { barLook, howFar, jobTitle } from './words'
 /** A job in one line of a list. */
 export function JobLine({ job }: { job: Job }) {
   const look = barLook(job.state)
+  const snapshots = useQuery(snapshotsQuery)
+  const snapshot = snapshots.data?.find(one => one.id === job.snapshot_id)
   return (
     <span className={css.lineBody}>
       <span className={css.lineHead}>
-        <span className={css.lineTitle}>{jobTitle(job)}</span>
+        <span className={css.lineTitle}>
+          {jobTitle(job)}
+          {snapshot && ` · ${snapshot.name}`}
+        </span>
         <JobChip state={job.state} />
         <span className={css.when}>
           <Ago at={job.created_at} />

@@ -46,10 +46,10 @@ export function toQuery(view: TableView): RecordsQuery {
 const narrow: ReadonlySet<FieldKind> = new Set(['boolean', 'integer', 'number', 'date', 'time'])
 const wide: ReadonlySet<FieldKind> = new Set(['long_text', 'html', 'markdown'])
 
-/** The width of a column that nobody has changed. */
-export function usualWidth(kind: FieldKind): number {
+/** The width of a column that nobody has changed. The first names the record. */
+export function usualWidth(kind: FieldKind, first: boolean): number {
   if (narrow.has(kind)) return 110
-  return wide.has(kind) ? 280 : 180
+  return first || wide.has(kind) ? 280 : 180
 }
 
 const structured: ReadonlySet<FieldKind> = new Set(['attachment'])
@@ -65,12 +65,12 @@ export function toGridColumns(
   return columns
     .filter(c => !c.removed)
     .toSorted((a, b) => a.position - b.position)
-    .map(c => {
+    .map((c, i) => {
       const lock = lockOf(c, tableLock)
       return {
         id: c.id,
         name: c.name,
-        width: widths[c.id] ?? usualWidth(c.kind),
+        width: widths[c.id] ?? usualWidth(c.kind, i === 0),
         field: {
           kind: c.kind,
           ...(c.options && { options: c.options }),
