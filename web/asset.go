@@ -37,8 +37,15 @@ type asset struct {
 func loadAssets(dir fs.FS) (map[string]*asset, error) {
 	assets := map[string]*asset{}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
+		}
+		if d.IsDir() {
+			// The build keeps its own notes in folders with a dot.
+			if name != "." && strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		body, err := fs.ReadFile(dir, name)
 		if err != nil {

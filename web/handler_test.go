@@ -21,9 +21,10 @@ func built() fstest.MapFS {
 		"index.html": {Data: []byte("the note")},
 		"app/index.html": {Data: []byte(`<script nonce="` + noncePlaceholder + `"></script>` +
 			`<style nonce="` + noncePlaceholder + `"></style>`)},
-		"app/" + script:      {Data: []byte(strings.Repeat("export const a = 1;\n", 200))},
-		"app/scheme.js":      {Data: []byte("document.documentElement")},
-		"app/assets/x.woff2": {Data: []byte{0x77, 0x4f, 0x46, 0x32, 1, 9, 200, 77}},
+		"app/" + script:           {Data: []byte(strings.Repeat("export const a = 1;\n", 200))},
+		"app/.vite/manifest.json": {Data: []byte("{}")},
+		"app/scheme.js":           {Data: []byte("document.documentElement")},
+		"app/assets/x.woff2":      {Data: []byte{0x77, 0x4f, 0x46, 0x32, 1, 9, 200, 77}},
 	}
 }
 
@@ -144,6 +145,7 @@ func TestThePageIsNoAnswerToAnythingElse(t *testing.T) {
 		{"socket at another place", "GET", "/ws", "text/html", 404, "http.no_such_route"},
 		{"health of a server without one", "GET", "/healthz", "text/html", 404, "http.no_such_route"},
 		{"script that asks for a file", "GET", "/robots.txt", "*/*", 404, "http.no_such_file"},
+		{"notes of the build", "GET", "/.vite/manifest.json", "*/*", 404, "http.no_such_file"},
 		{"no accept header", "GET", "/s/snp_1", "", 404, "http.no_such_file"},
 		{"post to a page", "POST", "/s/snp_1", "text/html", 405, "http.method_not_allowed"},
 	} {
