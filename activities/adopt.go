@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/models"
@@ -28,10 +29,16 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 		return settlements, nil
 	}
 	asked := make([]connectors.FindItem, 0, len(items))
+	var lost []store.Settlement
 	for _, item := range items {
 		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
 		var waits *waitError
-		if err != nil && !errors.As(err, &waits) {
+		if errors.As(err, &waits) {
+			// What was sent is not known any more, so nothing can be held against it.
+			lost = append(lost, unknown(item, "the record it refers to ("+waits.reference+") is no longer here."))
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		find := connectors.FindItem{Key: item.ID, Values: values, Marker: item.Marker}
@@ -40,11 +47,14 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 		}
 		asked = append(asked, find)
 	}
+	if len(asked) == 0 {
+		return lost, nil
+	}
 	results, err := finder.FindCreated(ctx, s.remote.schema, asked)
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := s.unknownHere(ctx, results)
+	fresh, err := s.unknownHere(ctx, items, results)
 	if err != nil {
 		return nil, err
 	}
@@ -52,31 +62,36 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 	if err != nil {
 		return nil, fmt.Errorf("find other open creates of table %s: %w", s.remote.table.ID, err)
 	}
-	return s.decide(items, results, fresh, open), nil
+	return append(lost, s.decide(items, results, fresh, open)...), nil
 }
 
-// unknownHere keeps, per item, the candidates that no record here has.
-func (s *resolving) unknownHere(ctx context.Context, results []connectors.FindResult) (map[string][]connectors.Record, error) {
+// unknownHere keeps, per item, the candidates that nothing here knew when the
+// item was sent. One that a download brought in since stays a candidate: were
+// it left out, the record would be created a second time (Promise 5).
+func (s *resolving) unknownHere(ctx context.Context, items []models.Item, results []connectors.FindResult) (map[string][]connectors.Record, error) {
 	var all []string
 	for _, r := range results {
 		for _, c := range r.Candidates {
 			all = append(all, c.RemoteID)
 		}
 	}
-	here := map[string]bool{}
+	var known map[string]time.Time
 	if len(all) > 0 {
-		known, err := s.db.KnownRemoteIDs(ctx, s.remote.table.ID, all)
-		if err != nil {
+		var err error
+		if known, err = s.db.KnownRemoteIDs(ctx, s.remote.table.ID, all); err != nil {
 			return nil, fmt.Errorf("find records of table %s: %w", s.remote.table.ID, err)
 		}
-		for _, id := range known {
-			here[id] = true
+	}
+	sent := make(map[string]time.Time, len(items))
+	for _, item := range items {
+		if item.SentAt != nil {
+			sent[item.ID] = *item.SentAt
 		}
 	}
 	fresh := make(map[string][]connectors.Record, len(results))
 	for _, r := range results {
 		for _, c := range r.Candidates {
-			if !here[c.RemoteID] {
+			if since, here := known[c.RemoteID]; !here || since.After(sent[r.Key]) {
 				fresh[r.Key] = append(fresh[r.Key], c)
 			}
 		}

@@ -25,7 +25,7 @@ type PublishStore interface {
 	SettleItems(ctx context.Context, settlements []store.Settlement) error
 	InFlight(ctx context.Context, planID string) ([]models.Item, error)
 	OpenCreates(ctx context.Context, tableID string) ([]models.Item, error)
-	KnownRemoteIDs(ctx context.Context, tableID string, ids []string) ([]string, error)
+	KnownRemoteIDs(ctx context.Context, tableID string, ids []string) (map[string]time.Time, error)
 	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
 	SkipPlanned(ctx context.Context, planID, why string) error
 	FinishPlan(ctx context.Context, planID string, state models.PlanState) error

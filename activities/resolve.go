@@ -139,6 +139,7 @@ func (p *Publishes) unresolved(ctx context.Context, db PublishStore, in ResolveI
 	settlements := make([]store.Settlement, len(items))
 	for i, item := range items {
 		settlements[i] = unknown(item, ProblemOf(cause).Detail)
+		settlements[i].Holder = item.Lease
 	}
 	result.Resolved += int64(len(items))
 	if err := db.SettleItems(ctx, settlements); err != nil {
@@ -193,7 +194,14 @@ func (s *resolving) store(ctx context.Context, items []models.Item, settlements 
 			result.later(again)
 		}
 	}
-	for _, done := range settlements {
+	// What was found out concerns the sending that was looked at: where another
+	// has taken the item since, it says nothing (Promise 5).
+	holders := make(map[string]string, len(items))
+	for _, item := range items {
+		holders[item.ID] = item.Lease
+	}
+	for i, done := range settlements {
+		settlements[i].Holder = holders[done.ItemID]
 		if done.State != models.ItemPlanned {
 			result.Resolved++
 		}
@@ -232,6 +240,10 @@ func (s *resolving) lookAtRecords(ctx context.Context, items []models.Item) ([]s
 			continue // not known: look again
 		case item.Op == models.OpUpdate:
 			values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
+			var waits *waitError
+			if errors.As(err, &waits) {
+				continue // what was sent is not known any more: a person's matter, in the end
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -271,7 +283,10 @@ func (s *resolving) lookAtStep(ctx context.Context, items []models.Item) ([]stor
 	for _, item := range items {
 		values, err := s.references.resolve(ctx, s.remote.schema.Columns, item.Values)
 		var waits *waitError
-		if err != nil && !errors.As(err, &waits) {
+		if errors.As(err, &waits) {
+			continue // as above
+		}
+		if err != nil {
 			return nil, err
 		}
 		asked = append(asked, connectors.WriteItem{Key: item.ID, RemoteID: item.RemoteID, Values: values, Marker: item.Marker})

@@ -207,7 +207,7 @@ func (s *sending) prepare(ctx context.Context, items []models.Item) ([]prepared,
 			s.result.Waiting++
 		}
 	}
-	return ready, s.record(ctx, settlements)
+	return ready, s.keep(ctx, settlements) // nobody holds these
 }
 
 func neverCreated(w *waitError) *models.Problem {
@@ -257,8 +257,15 @@ func (s *sending) reserve(ctx context.Context, ready []prepared) ([]prepared, er
 	return ready, s.record(ctx, settlements)
 }
 
-// record settles what needed no request.
+// record settles items under this turn's leases.
 func (s *sending) record(ctx context.Context, settlements []store.Settlement) error {
+	for i := range settlements {
+		settlements[i].Holder = s.holder
+	}
+	return s.keep(ctx, settlements)
+}
+
+func (s *sending) keep(ctx context.Context, settlements []store.Settlement) error {
 	if len(settlements) == 0 {
 		return nil
 	}

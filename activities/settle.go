@@ -41,16 +41,14 @@ func (s *sending) settle(ctx context.Context, step string, ready []prepared, res
 	return nil
 }
 
-// unanswered is the outcome of an item the connector gave none for. An error of
-// the whole call says that nothing is on its way, unless it says that it does
-// not know; an item forgotten in an answer is unknown.
+// unanswered is the outcome of an item the connector gave none for. A typed
+// error of the whole call says that nothing is on its way, unless it says that
+// it does not know. An item forgotten in an answer is unknown, and so is
+// everything after an error that nobody typed (Promise 5).
 func unanswered(key string, sent error) connectors.WriteResult {
 	refused, typed := connectors.AsError(sent)
-	if sent == nil || typed && refused.Kind == connectors.KindAmbiguous {
+	if !typed || refused.Kind == connectors.KindAmbiguous {
 		return connectors.WriteResult{Key: key, Outcome: connectors.Unknown, Err: refused}
-	}
-	if !typed {
-		refused = &connectors.Error{Kind: connectors.KindInternal, Tried: "write a batch", Reason: sent.Error(), Cause: sent}
 	}
 	return connectors.WriteResult{Key: key, Outcome: connectors.NotSent, Err: refused}
 }
@@ -68,6 +66,9 @@ func (s *sending) settlement(ctx context.Context, step string, r prepared, resul
 	}
 	switch result.Outcome {
 	case connectors.Applied:
+		if r.item.Op == models.OpCreate && settled.RemoteID == "" && r.item.RemoteID == "" {
+			return settled, false // made, and not said which: it is looked for (Promise 5)
+		}
 		settled.State, settled.StepState = models.ItemApplied, models.ItemApplied
 		if !lastStep(s.remote, r.item, step) {
 			settled.State = models.ItemPlanned // on with the next step

@@ -168,14 +168,16 @@ const (
 func (p *publish) resolve(ctx workflow.Context) error {
 	p.phase = "resolving"
 	var since time.Time // the first look that could have told
+	away := false       // the last look found the service away
 	for {
 		var found activities.ResolveResult
 		if err := p.step(ctx, func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(policy.RemoteRead(ctx, "Find out what became of items in flight"), publishes.ResolveItems,
-				activities.ResolveInput{PublishInput: p.input, GiveUp: p.givesUp(ctx, since, found.Away)}).Get(ctx, &found)
+				activities.ResolveInput{PublishInput: p.input, GiveUp: p.givesUp(ctx, since, away)}).Get(ctx, &found)
 		}); err != nil {
 			return err
 		}
+		away = found.Away
 		p.settled += found.Resolved
 		if found.Left == 0 || found.NotBefore == nil {
 			return nil

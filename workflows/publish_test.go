@@ -206,6 +206,29 @@ func TestPublishLeavesTheUnknownToAPerson(t *testing.T) {
 	require.Less(t, looks, 60)
 }
 
+// A service that is away for some minutes costs no outcome: breaks when items go
+// to a person as soon as one that answers would have told.
+func TestPublishWaitsForAServiceThatIsAway(t *testing.T) {
+	f := &service{}
+	var s *stage
+	var began, gaveUp time.Time
+	f.resolve = func(in activities.ResolveInput) activities.ResolveResult {
+		if began.IsZero() {
+			began = s.Now()
+		}
+		if in.GiveUp {
+			gaveUp = s.Now()
+			return activities.ResolveResult{Resolved: 1}
+		}
+		at := s.Now().Add(30 * time.Second)
+		return activities.ResolveResult{Left: 1, NotBefore: &at, Away: true}
+	}
+	s = publishing(t, f)
+	s.publish(publishInput)
+	require.NoError(t, s.GetWorkflowError())
+	require.Greater(t, gaveUp.Sub(began), 14*time.Minute)
+}
+
 // A run that only resolves sends nothing and leaves the job's state alone.
 func TestPublishOnlyResolves(t *testing.T) {
 	f := &service{planned: 3, send: func(activities.SendInput) (activities.SendResult, error) { return activities.SendResult{}, nil }}

@@ -99,8 +99,12 @@ func (e *settledRecords) adopt(record *models.Record, row *itemRow, done Settlem
 	}
 	record.RemoteID = done.RemoteID
 	if twin, is := e.twins[done.RemoteID]; is && twin.ID != record.ID {
+		if now, changed := e.records[twin.ID]; changed {
+			twin = now
+		}
 		e.takeIn(record, twin)
 	}
+	e.twins[done.RemoteID] = *record // two creates that a service made into one object are one record
 	if done.State == models.ItemApplied || record.State != models.RecordNew {
 		return true // settled below
 	}
@@ -123,7 +127,9 @@ func (e *settledRecords) adopt(record *models.Record, row *itemRow, done Settlem
 
 // takeIn dissolves the record that a download made of our own create.
 func (e *settledRecords) takeIn(record *models.Record, twin models.Record) {
-	e.before[twin.ID] = twin
+	if _, known := e.before[twin.ID]; !known {
+		e.before[twin.ID] = twin
+	}
 	e.gone[twin.ID] = true
 	record.Base, record.Marker = twin.Base, twin.Marker
 	for column, edit := range twin.Edits {

@@ -106,6 +106,15 @@ func (s *settling) table(c *recordChanges, rows []itemRow) error {
 
 // move applies a settlement to its item; false when it changes nothing.
 func (s *settling) move(row *itemRow, done Settlement) bool {
+	// Promise 5: one that slept past its lease says nothing about what another
+	// sends now; "not sent" from it would have the item sent a second time.
+	if done.Holder != "" && done.Holder != row.Lease && done.State != models.ItemApplied {
+		if row.Op != models.OpCreate || done.RemoteID == "" || row.RemoteID != "" {
+			return false
+		}
+		row.RemoteID = done.RemoteID // what it made is there all the same
+		return true
+	}
 	readBack := row.State == models.ItemApplied && done.State == models.ItemApplied
 	// Promise 6: an item has one outcome.
 	late := !row.State.Open() && done.State != models.ItemApplied
@@ -222,6 +231,9 @@ func (o *Org) ResolveItem(ctx context.Context, itemID string, resolution models.
 		if err != nil {
 			return err
 		}
+		if err := tx.notOlder(&rows, done.RemoteID); err != nil {
+			return err
+		}
 		if err := tx.settle([]Settlement{done}); err != nil {
 			return err
 		}
@@ -231,6 +243,30 @@ func (o *Org) ResolveItem(ctx context.Context, itemID string, resolution models.
 		return models.Item{}, err
 	}
 	return o.Item(ctx, itemID)
+}
+
+// notOlder refuses a record that was here before the create was sent: it cannot
+// be what the create made, and settling would dissolve it into the new one.
+func (tx *Tx) notOlder(row *itemRow, remoteID string) error {
+	if row.Op != models.OpCreate || remoteID == "" || row.SentAt == nil {
+		return nil
+	}
+	table, err := tx.table(row.TableID)
+	if models.HasCode(err, "table.not_found") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var older int64
+	err = tx.sql.QueryRowContext(tx.ctx, tx.s.dialect.bind("SELECT count(*) FROM "+recordTable(table.Seq)+
+		" WHERE remote_id = ? AND id <> ? AND created_at < ?"), remoteID, row.RecordID, micros(*row.SentAt)).Scan(&older)
+	if err != nil || older == 0 {
+		return err
+	}
+	return models.NewProblem(models.KindConflict, "item.remote_id_known", "record "+models.Bound(remoteID, 100)+" was here before this create was sent: the create did not make it",
+		"give the id of the record that appeared at the service since, or say that it did not happen").
+		WithFields(models.FieldProblem{Field: "remote_id", Code: "known", Detail: "is another record's"})
 }
 
 // itemNow reads an item without locking it: tables come first.

@@ -516,7 +516,8 @@ func TestBlockedItemsAreNeverSent(t *testing.T) {
 		require.Empty(t, toSend)
 		known, err := org.KnownRemoteIDs(ctx, table.ID, []string{"a", "x"})
 		require.NoError(t, err)
-		require.Equal(t, []string{"a"}, known)
+		require.Len(t, known, 1)
+		require.False(t, known["a"].IsZero())
 	})
 }
 

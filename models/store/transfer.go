@@ -68,6 +68,10 @@ type SweepResult struct {
 // (Promise 5).
 type Settlement struct {
 	ItemID string
+	// Holder, when not empty, is whose lease the outcome was learnt under. Once
+	// another holds the item, only what a service confirmed is still taken: an
+	// object that exists, a write that was applied.
+	Holder string
 	// State is the item's new state. ItemSending keeps it open while only a
 	// step was settled; ItemPlanned puts it back, because it was shown not to
 	// have been sent or not to have happened.
@@ -99,9 +103,9 @@ type ItemFilter struct {
 
 // PlanGroup counts the items of a plan that are still planned, per table and
 // operation: the answer of Org.PlanGroups(ctx, planID). (Beside it a publish
-// asks Org.OpenCreates(ctx, tableID) for the table's create items, of any plan,
-// that are sending or unknown, and Org.KnownRemoteIDs(ctx, tableID, ids) for
-// those of the ids that a record here already has.)
+// asks Org.OpenCreates(ctx, tableID) for the creates of the same remote table,
+// of any plan, that are sending or unknown, and Org.KnownRemoteIDs(ctx, tableID,
+// ids) for since when the ids are known here.)
 type PlanGroup struct {
 	TableID string
 	Op      models.Operation
