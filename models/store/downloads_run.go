@@ -127,7 +127,8 @@ func (o *Org) Run(ctx context.Context, runID string) (models.DownloadRun, error)
 }
 
 // lockRun reads a run for writing and fences older attempts: only the newest
-// attempt of an unfinished run may store anything.
+// attempt of an unfinished run may store anything, so that a worker thought
+// dead cannot set back the checkpoint of its successor (Promise 7).
 func (tx *Tx) lockRun(run *models.DownloadRun) (downloadRunRow, error) {
 	var row downloadRunRow
 	err := tx.rows(&row).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", run.ID).Take(&row).Error
@@ -213,7 +214,8 @@ func (o *Org) FinishRun(ctx context.Context, run *models.DownloadRun, state mode
 	return err
 }
 
-// tableDownloaded notes on the table what a finished run means for it.
+// tableDownloaded notes on the table what a finished run means for it. A failed
+// or cancelled one means nothing (Promise 2).
 func (tx *Tx) tableDownloaded(c *recordChanges, row *downloadRunRow) error {
 	if row.State == models.JobCompleted || row.State == models.JobCompletedWithFailures {
 		update := map[string]any{"downloaded_at": tx.now, "state": models.TableReady}
