@@ -21,10 +21,6 @@ import (
 // tabHeader names the browser tab; undo and event origins go by it.
 const tabHeader = "Scratch-Tab"
 
-// operationHeader groups the chunks of one user action into one undo, and
-// makes each chunk idempotent.
-const operationHeader = "Scratch-Operation"
-
 type actorKey struct{}
 
 // actorOf gives who asks. Handlers behind sign-in always have one.

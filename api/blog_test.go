@@ -40,8 +40,10 @@ func TestConnectionIsTestedAndItsSecretNeverShown(t *testing.T) {
 	require.EqualValues(t, "ready", c.State)
 	require.NotEmpty(t, c.Account)
 	for _, path := range []string{"/api/v1/connections", "/api/v1/connections/" + c.ID} {
-		g.play(t, scenario{method: http.MethodGet, path: path, status: http.StatusOK, has: []string{g.siteURL},
-			hasNot: []string{fake.AdminPassword, strings.ReplaceAll(fake.AdminPassword, " ", "")}})
+		g.play(t, scenario{
+			method: http.MethodGet, path: path, status: http.StatusOK, has: []string{g.siteURL},
+			hasNot: []string{fake.AdminPassword, strings.ReplaceAll(fake.AdminPassword, " ", "")},
+		})
 	}
 	tables := get[page[api.RemoteTable]](t, g, "/api/v1/connections/"+c.ID+"/tables")
 	names := map[string]bool{}
@@ -62,8 +64,10 @@ func TestWrongPasswordIsKeptWithItsReason(t *testing.T) {
 	require.EqualValues(t, "needs_reconnect", c.State)
 	require.Equal(t, "connector.auth", c.Problem.Code)
 	require.NotEmpty(t, c.Problem.Hint)
-	g.play(t, scenario{method: http.MethodPost, path: "/api/v1/connections/" + c.ID + "/test", status: http.StatusOK,
-		has: []string{`"ok":false`}, hasNot: []string{canary}})
+	g.play(t, scenario{
+		method: http.MethodPost, path: "/api/v1/connections/" + c.ID + "/test", status: http.StatusOK,
+		has: []string{`"ok":false`}, hasNot: []string{canary},
+	})
 }
 
 func TestBadConnectionsAreRefusedWithTheFieldNamed(t *testing.T) {
@@ -107,10 +111,14 @@ func TestSnapshotLifeCycle(t *testing.T) {
 	require.EqualValues(t, "empty", table.State)
 	renamed := read[api.Snapshot](t, g.play(t, scenario{method: http.MethodPatch, path: "/api/v1/snapshots/" + snapshot.ID, body: `{"name":"Renamed"}`, status: 200}))
 	require.Equal(t, "Renamed", renamed.Name)
-	g.play(t, scenario{method: http.MethodPost, path: "/api/v1/snapshots/" + snapshot.ID + "/tables",
-		body: fmt.Sprintf(`{"connection_id":%q,"remote_id":"posts"}`, table.ConnectionID), status: 409, code: "table.already_added"})
-	g.play(t, scenario{method: http.MethodPost, path: "/api/v1/snapshots/" + snapshot.ID + "/tables",
-		body: fmt.Sprintf(`{"connection_id":%q,"remote_id":"unheard-of"}`, table.ConnectionID), status: 404, code: "connector.not_found"})
+	g.play(t, scenario{
+		method: http.MethodPost, path: "/api/v1/snapshots/" + snapshot.ID + "/tables",
+		body: fmt.Sprintf(`{"connection_id":%q,"remote_id":"posts"}`, table.ConnectionID), status: 409, code: "table.already_added",
+	})
+	g.play(t, scenario{
+		method: http.MethodPost, path: "/api/v1/snapshots/" + snapshot.ID + "/tables",
+		body: fmt.Sprintf(`{"connection_id":%q,"remote_id":"unheard-of"}`, table.ConnectionID), status: 404, code: "connector.not_found",
+	})
 	g.play(t, scenario{method: http.MethodDelete, path: "/api/v1/snapshots/" + snapshot.ID, status: 204})
 	g.play(t, scenario{method: http.MethodGet, path: "/api/v1/snapshots/" + snapshot.ID, status: 404, code: "snapshot.not_found"})
 	g.play(t, scenario{method: http.MethodGet, path: "/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID, status: 404})
@@ -121,13 +129,17 @@ func TestRecordsAreMadeEditedAndUndone(t *testing.T) {
 	snapshot, table := g.blog(t)
 	records := "/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID + "/records"
 	tab := map[string]string{"Scratch-Tab": "t1"}
-	made := read[api.WriteResult](t, g.play(t, scenario{method: http.MethodPatch, path: records, header: tab, status: 200,
-		body: `{"operations":[{"op":"create","fields":{"title":"One"}},{"op":"create","fields":{"title":"Two"}}]}`}))
+	made := read[api.WriteResult](t, g.play(t, scenario{
+		method: http.MethodPatch, path: records, header: tab, status: 200,
+		body: `{"operations":[{"op":"create","fields":{"title":"One"}},{"op":"create","fields":{"title":"Two"}}]}`,
+	}))
 	require.Len(t, made.Results, 2)
 	one := made.Results[0].ID
 
-	g.play(t, scenario{method: http.MethodPatch, path: records, header: tab, status: 200,
-		body: fmt.Sprintf(`{"operations":[{"op":"update","id":%q,"fields":{"title":"Uno"},"seen":{"title":"One"}}]}`, one)})
+	g.play(t, scenario{
+		method: http.MethodPatch, path: records, header: tab, status: 200,
+		body: fmt.Sprintf(`{"operations":[{"op":"update","id":%q,"fields":{"title":"Uno"},"seen":{"title":"One"}}]}`, one),
+	})
 	record := get[api.Record](t, g, records+"/"+one)
 	require.Contains(t, string(record.Fields), "Uno")
 	require.Equal(t, "new", record.State)
@@ -143,12 +155,16 @@ func TestTwoPeopleOnOneCell(t *testing.T) {
 	g := newStage(t)
 	snapshot, table := g.blog(t)
 	records := "/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID + "/records"
-	made := read[api.WriteResult](t, g.play(t, scenario{method: http.MethodPatch, path: records, status: 200,
-		body: `{"operations":[{"op":"create","fields":{"title":"One","slug":"one"}}]}`}))
+	made := read[api.WriteResult](t, g.play(t, scenario{
+		method: http.MethodPatch, path: records, status: 200,
+		body: `{"operations":[{"op":"create","fields":{"title":"One","slug":"one"}}]}`,
+	}))
 	id := made.Results[0].ID
 	edit := func(cell, value, seen string, status int) []byte {
-		return g.play(t, scenario{method: http.MethodPatch, path: records, status: status,
-			body: fmt.Sprintf(`{"operations":[{"op":"update","id":%q,"fields":{%q:%q},"seen":{%q:%q}}]}`, id, cell, value, cell, seen)})
+		return g.play(t, scenario{
+			method: http.MethodPatch, path: records, status: status,
+			body: fmt.Sprintf(`{"operations":[{"op":"update","id":%q,"fields":{%q:%q},"seen":{%q:%q}}]}`, id, cell, value, cell, seen),
+		})
 	}
 	edit("title", "Ana's", "One", 200)
 	edit("slug", "bens", "one", 200) // another cell: merged

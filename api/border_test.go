@@ -113,8 +113,10 @@ func (g *stage) upload(t *testing.T, name, content string, status int) api.Uploa
 	_, err = io.WriteString(part, content)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	text := g.play(t, scenario{method: "POST", path: "/api/v1/uploads", body: form.String(), status: status,
-		header: map[string]string{"Content-Type": w.FormDataContentType()}})
+	text := g.play(t, scenario{
+		method: "POST", path: "/api/v1/uploads", body: form.String(), status: status,
+		header: map[string]string{"Content-Type": w.FormDataContentType()},
+	})
 	if status != http.StatusCreated {
 		return api.Upload{}
 	}

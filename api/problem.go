@@ -16,7 +16,7 @@ import (
 )
 
 // ProblemDocument is the RFC 9457 document that answers every failed request.
-type ProblemDocument struct {
+type ProblemDocument struct { //nolint:errname // named for RFC 9457; it is the answer's body
 	Type      string       `json:"type" doc:"Always about:blank; the code says which problem it is."`
 	Title     string       `json:"title" doc:"The HTTP status in words."`
 	Status    int          `json:"status"`

@@ -43,8 +43,10 @@ func copyTable(b *testing.B, d *database, s *site, n int) measured {
 	defer func() { require.NoError(b, db.Close()) }()
 	require.NoError(b, db.Migrate(ctx))
 	o, table := newTable(b, db)
-	job := models.Job{ID: models.NewID(models.PrefixJob), OrganizationID: table.OrganizationID, SnapshotID: table.SnapshotID,
-		Kind: models.JobDownload, State: models.JobQueued, WorkflowID: table.ID}
+	job := models.Job{
+		ID: models.NewID(models.PrefixJob), OrganizationID: table.OrganizationID, SnapshotID: table.SnapshotID,
+		Kind: models.JobDownload, State: models.JobQueued, WorkflowID: table.ID,
+	}
 	_, _, err = o.CreateJob(ctx, job)
 	require.NoError(b, err)
 

@@ -66,7 +66,7 @@ func upsertCSV(ctx context.Context, tx pgx.Tx, path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := tx.Conn().PgConn().CopyFrom(ctx, file, "COPY incoming_csv FROM STDIN (FORMAT csv, HEADER true)"); err != nil {
 		return err
 	}

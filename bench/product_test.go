@@ -308,7 +308,7 @@ func (p *product) upload(b testing.TB, path string) string {
 	b.Helper()
 	file, err := os.Open(path)
 	require.NoError(b, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	const boundary = "bench-boundary-4f1c"
 	body := io.MultiReader(
 		bytes.NewReader([]byte("--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename="+strconv.Quote(filepath.Base(path))+"\r\nContent-Type: text/csv\r\n\r\n")),

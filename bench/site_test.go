@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ func command(b testing.TB, pkg string) string {
 		return path
 	}
 	if built.dir == "" {
-		dir, err := os.MkdirTemp("", "scratch-bench-")
+		dir, err := os.MkdirTemp("", "scratch-bench-") //nolint:usetesting // kept over the benchmarks of one run
 		require.NoError(b, err)
 		built.dir = dir
 	}
@@ -142,7 +143,7 @@ func (s *site) page(ctx context.Context, page int) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, &http.ProtocolError{ErrorString: "the site answered " + answer.Status}
+		return nil, errors.New("the site answered " + answer.Status)
 	}
 	body := bytes.NewBuffer(make([]byte, 0, max(int(answer.ContentLength)+bytes.MinRead, 1<<10)))
 	_, err = body.ReadFrom(answer.Body)

@@ -123,7 +123,7 @@ func (s *socket) send(m Message) bool {
 }
 
 func (s *socket) write(ctx context.Context) {
-	defer s.conn.Close()
+	defer func() { _ = s.conn.Close() }() // what is left to say was said by the close message
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	for {

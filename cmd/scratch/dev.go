@@ -88,7 +88,7 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 		return err
 	}
 	group, running := errgroup.WithContext(ctx)
-	s.run(running, group, listener, s.handler(true, engine.UIURL()))
+	s.run(running, group, listener, s.handler(true, engine.UIURL())) //nolint:contextcheck // requests bring their own
 	if f.demo {
 		group.Go(func() error { return serveDemo(running, f.dataDir, newClient(settings.PublicURL, token)) })
 	}
@@ -250,7 +250,7 @@ func openBrowser(link string) {
 		name = "open"
 	}
 	if path, err := exec.LookPath(name); err == nil {
-		_ = exec.Command(path, link).Start()
+		_ = exec.Command(path, link).Start() //nolint:gosec,noctx // the desktop's opener, and a link of our own; it outlives us
 	}
 }
 

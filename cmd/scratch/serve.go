@@ -79,7 +79,7 @@ func runServe(ctx context.Context, role string) (err error) {
 		return fmt.Errorf("listen on %s: %w", settings.Listen, err)
 	}
 	uiOrigin := settings.TemporalUIURL
-	s.run(running, group, listener, s.handler(!settings.PostgreSQL(), uiOrigin))
+	s.run(running, group, listener, s.handler(!settings.PostgreSQL(), uiOrigin)) //nolint:contextcheck // requests bring their own
 	s.log.InfoContext(ctx, "serving", "role", settings.Role, "address", listener.Addr().String())
 	return ignoreEnd(group.Wait())
 }

@@ -45,13 +45,15 @@ func benchTable(b *testing.B, s *Store) (*Org, models.Actor, models.Table) {
 	require.NoError(b, o.CreateConnection(ctx, connection))
 	snapshot := models.Snapshot{ID: models.NewID(models.PrefixSnapshot), Name: "Bench"}
 	require.NoError(b, o.CreateSnapshot(ctx, snapshot))
-	table, err := o.AddTable(ctx, models.Table{SnapshotID: snapshot.ID, ConnectionID: connection.ID, Service: "wordpress", RemoteID: "posts", Name: "Posts",
+	table, err := o.AddTable(ctx, models.Table{
+		SnapshotID: snapshot.ID, ConnectionID: connection.ID, Service: "wordpress", RemoteID: "posts", Name: "Posts",
 		Columns: []models.Column{
 			{ID: "title", Name: "Title", Kind: models.ColumnText, Compare: models.CompareTrimmed},
 			{ID: "content", Name: "Content", Kind: models.ColumnHTML, Compare: models.CompareHTML},
 			{ID: "views", Name: "Views", Kind: models.ColumnNumber, Compare: models.CompareNumber},
 			{ID: "status", Name: "Status", Kind: models.ColumnSelect, Compare: models.CompareExact},
-		}})
+		},
+	})
 	require.NoError(b, err)
 	return o, models.Actor{OrganizationID: org.ID, UserID: user.ID, Name: "Ana", Tab: "tab"}, table
 }
@@ -128,7 +130,7 @@ func BenchmarkBareUpsert(b *testing.B) {
 	require.NoError(b, err)
 	conn, err := pool.Conn(ctx)
 	require.NoError(b, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for b.Loop() {
 		start := time.Now()
 		require.NoError(b, onPgx(conn, func(c *pgx.Conn) error { return bareUpsert(ctx, c, n, page) }))

@@ -100,7 +100,8 @@ func TestDownloadWritesOnlyWhatChanged(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 2, run.HadRecords)
 		result, err := org.SavePage(t.Context(), &run, PageWrite{Complete: true, Total: 3, Records: []RemoteRecord{
-			remote("a", "title", `"A"`), remote("b", "title", `"B2"`), remote("c", "title", `"C"`), remote("b", "title", `"B3"`)}})
+			remote("a", "title", `"A"`), remote("b", "title", `"B2"`), remote("c", "title", `"C"`), remote("b", "title", `"B3"`),
+		}})
 		require.NoError(t, err)
 		require.Equal(t, PageResult{Created: 1, Updated: 1, Unchanged: 1}, result)
 		require.NoError(t, org.FinishRun(t.Context(), &run, models.JobCompleted, nil, nil))

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +38,7 @@ func settle(t *testing.T, org *Org, table models.Table, options ReadOptions) Rec
 			return page
 		}
 		require.True(t, time.Now().Before(deadline), "still preparing or stale: %+v", page)
-		time.Sleep(10 * time.Millisecond) // nothing tells of the end of a count
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // nothing tells of the end of a count
 	}
 }
 
@@ -147,7 +146,7 @@ func TestATableThatIsOnlyReadTakesScratchColumns(t *testing.T) {
 		for _, w := range []models.RecordWrite{update(1, typed("title", `"x"`), nil), {Op: models.OpCreate}, {Op: models.OpDelete, ID: 1}} {
 			_, err = org.WriteRecords(t.Context(), table.ID, ana, opID(), []models.RecordWrite{w})
 			require.True(t, models.HasCode(err, "table.read_only"), "%v", err)
-			require.True(t, strings.Contains(err.Error(), "may only read"), "%v", err)
+			require.ErrorContains(t, err, "may only read")
 		}
 		write(t, org, table, ana, update(1, typed("note", `"mine"`), nil))
 		stored, err := org.Table(t.Context(), table.ID)

@@ -64,7 +64,7 @@ func benchRecords(b *testing.B, s *Store, n int) {
 	}
 	start := time.Now()
 	for read("", "title", ReadOptions{}).Preparing {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // nothing tells of the end of a build
 	}
 	b.Logf("index built after %v", time.Since(start))
 
@@ -100,7 +100,8 @@ func benchRecords(b *testing.B, s *Store, n int) {
 	}
 	times(b, "one_cell", 100, func(i int) {
 		_, err := org.WriteRecords(ctx, table.ID, actor, models.NewID(models.PrefixOperation), []models.RecordWrite{
-			{Op: models.OpUpdate, ID: int64(i + 1), Fields: models.Fields{"title": json.RawMessage(`"one"`)}}})
+			{Op: models.OpUpdate, ID: int64(i + 1), Fields: models.Fields{"title": json.RawMessage(`"one"`)}},
+		})
 		require.NoError(b, err)
 	})
 	times(b, "thousand_in_one_write", 5, func(i int) {
@@ -114,7 +115,8 @@ func benchRecords(b *testing.B, s *Store, n int) {
 	times(b, "bulk_thousand", 5, func(i int) {
 		filter := &models.Filter{Op: models.FilterID, Value: json.RawMessage(idsJSON(i*1000+1, 1000))}
 		changed, err := org.BulkWrite(ctx, table.ID, actor, models.NewID(models.PrefixOperation), BulkChange{
-			Filter: filter, Op: models.OpUpdate, Fields: models.Fields{"views": json.RawMessage(fmt.Sprint(i + 1_000_000))}})
+			Filter: filter, Op: models.OpUpdate, Fields: models.Fields{"views": json.RawMessage(fmt.Sprint(i + 1_000_000))},
+		})
 		require.NoError(b, err)
 		require.EqualValues(b, 1000, changed)
 	})

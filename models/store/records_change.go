@@ -53,6 +53,7 @@ func (c *recordChanges) newIDs(n int) (int64, error) {
 	var last int64
 	if c.tx.s.dialect.name() == "postgres" {
 		sequence := c.records + "_id_seq"
+		//nolint:gosec // the sequence's name is our own
 		query := fmt.Sprintf("SELECT setval('%s', nextval('%s') + $1 - 1)", sequence, sequence)
 		err := c.tx.sql.QueryRowContext(c.tx.ctx, query, n).Scan(&last)
 		return last - int64(n) + 1, err
@@ -142,8 +143,10 @@ func (c *recordChanges) saveBases(records []models.Record) error {
 			row_version = row_version + 1, updated_at = ? WHERE id = ?`, len(records), func(i int) []any {
 			r := &records[i]
 			hash := models.HashOf(r.Base)
-			return []any{string(r.Base), hash[:], textOrNull(r.RemoteID), textOrNull(r.Marker), fieldsText(r.Edits),
-				fieldsText(r.EditBases), int16(r.State), micros(c.tx.now), r.ID}
+			return []any{
+				string(r.Base), hash[:], textOrNull(r.RemoteID), textOrNull(r.Marker), fieldsText(r.Edits),
+				fieldsText(r.EditBases), int16(r.State), micros(c.tx.now), r.ID,
+			}
 		})
 	}
 	n := len(records)

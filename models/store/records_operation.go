@@ -342,8 +342,10 @@ func (w *recordWriter) saveHistory() error {
 		if operation == "" {
 			operation = w.operation
 		}
-		return []any{tx.org, w.c.row.ID, h.RecordID, operation, string(h.Op), h.ColumnID, h.Was, h.WasBase, h.Became, h.BecameBase,
-			w.actor.UserID, w.actor.Name, w.actor.Tab, micros(tx.now)}
+		return []any{
+			tx.org, w.c.row.ID, h.RecordID, operation, string(h.Op), h.ColumnID, h.Was, h.WasBase, h.Became, h.BecameBase,
+			w.actor.UserID, w.actor.Name, w.actor.Tab, micros(tx.now),
+		}
 	}
 	if tx.s.dialect.name() == "postgres" && len(w.history) > 20 {
 		return tx.pgx(func(ctx context.Context, conn *pgx.Conn) error {

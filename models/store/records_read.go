@@ -62,8 +62,8 @@ func (o *Org) ReadRecords(ctx context.Context, tableID string, options ReadOptio
 	ctx, cancel := context.WithTimeout(ctx, o.s.reading.queryTime)
 	defer cancel()
 	page := RecordPage{ViewVersion: fmt.Sprintf("%d.%d", v.table.SchemaVersion, v.version)}
-	page.Preparing, v.indexed = o.s.reading.prepareSort(v)
-	v.counted = o.s.reading.count(v)
+	page.Preparing, v.indexed = o.s.reading.prepareSort(v) //nolint:contextcheck // an index is built whoever waits for it
+	v.counted = o.s.reading.count(v)                       //nolint:contextcheck // a count goes on whoever asked for it
 	v.only = v.counted.known(v)
 	limit := options.Limit
 	if limit <= 0 {

@@ -259,9 +259,11 @@ func drawRecord(t *rapid.T) RemoteRecord {
 }
 
 func drawFilter(t *rapid.T, depth int) models.Filter {
-	ops := []models.FilterOp{models.FilterEqual, models.FilterNotEqual, models.FilterLess, models.FilterMoreEqual, models.FilterContains,
+	ops := []models.FilterOp{
+		models.FilterEqual, models.FilterNotEqual, models.FilterLess, models.FilterMoreEqual, models.FilterContains,
 		models.FilterNotContains, models.FilterStartsWith, models.FilterIn, models.FilterHas, models.FilterEmpty, models.FilterNotEmpty,
-		models.FilterSearch, models.FilterEdited, models.FilterState}
+		models.FilterSearch, models.FilterEdited, models.FilterState,
+	}
 	if depth > 0 {
 		ops = append(ops, models.FilterAnd, models.FilterOr, models.FilterNot)
 	}

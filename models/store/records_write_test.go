@@ -45,7 +45,8 @@ func TestTwoPeopleEditingOneCell(t *testing.T) {
 		write(t, org, table, ben, update(1, typed("views", `2`), typed("views", `"1.0"`))) // another cell merges
 		_, err := org.WriteRecords(t.Context(), table.ID, ben, opID(), []models.RecordWrite{
 			update(1, typed("title", `"Ben's"`, "sticky", `true`), typed("title", `"A"`)),
-			{Op: models.OpCreate, Fields: typed("title", `"new"`)}})
+			{Op: models.OpCreate, Fields: typed("title", `"new"`)},
+		})
 		require.True(t, models.HasCode(err, "records.conflict"), "%v", err)
 		problem, _ := models.AsProblem(err)
 		require.Equal(t, "operations[0].fields.title", problem.Fields[0].Field)
@@ -302,7 +303,6 @@ func TestSuggestions(t *testing.T) {
 		require.True(t, models.HasCode(err, "records.invalid_value"), "%v", err)
 		_, err = org.CreateSuggestions(ctx, table.ID, ana, []models.Suggestion{value(77, `"x"`)})
 		require.True(t, models.HasCode(err, "record.not_found"), "%v", err)
-
 	})
 }
 
