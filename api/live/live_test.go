@@ -51,6 +51,11 @@ func newStage(t *testing.T) *stage {
 		ID: models.NewID(models.PrefixJob), SnapshotID: snapshot.ID, Kind: models.JobDownload, State: models.JobQueued, WorkflowID: "w",
 	})
 	require.NoError(t, err)
+	// The job's own beginning is in the log before anybody follows it.
+	require.Eventually(t, func() bool {
+		latest, err := s.Org(org.ID).LatestEventID(ctx, models.JobTopic(g.job.ID))
+		return err == nil && latest != ""
+	}, 10*time.Second, time.Millisecond)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { g.hub.ServeWebSocket(w, r, g.actor) })
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) { g.hub.StreamJob(w, r, g.actor, g.job.ID) })
