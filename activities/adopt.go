@@ -117,6 +117,7 @@ func (s *resolving) decide(items []models.Item, results []connectors.FindResult,
 			continue
 		}
 		candidates := fresh[r.Key]
+		// Promise 5: one match, which nothing else could be the making of.
 		switch {
 		case len(candidates) == 1 && (r.Exact || claims[candidates[0].RemoteID] == 1 && !s.twin(item, open)):
 			settlements = append(settlements, s.appliedAs(item, candidates[0]))

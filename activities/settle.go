@@ -83,7 +83,7 @@ func (s *sending) settlement(ctx context.Context, step string, r prepared, resul
 	case connectors.Failed:
 		settled.State, settled.StepState, settled.Problem = models.ItemFailed, models.ItemFailed, problemOf(result.Err)
 		return settled, true
-	case connectors.Unknown:
+	case connectors.Unknown: // Promise 5: looked up before anything is sent again
 		return settled, false
 	default:
 		return settled, false
