@@ -66,8 +66,10 @@ func spellings(secret string) []string {
 	forms := []string{secret, strings.ReplaceAll(secret, " ", "")}
 	if plain, err := base64.StdEncoding.DecodeString(secret); err == nil && len(plain) >= minSecret {
 		forms = append(forms, string(plain))
-		if _, password, ok := strings.Cut(string(plain), ":"); ok {
-			forms = append(forms, password, strings.ReplaceAll(password, " ", ""))
+		if user, password, ok := strings.Cut(string(plain), ":"); ok {
+			bare := strings.ReplaceAll(password, " ", "")
+			// A service that takes the password without its spaces may quote it so.
+			forms = append(forms, password, bare, user+":"+bare)
 		}
 	}
 	for _, form := range forms[:len(forms):len(forms)] {
