@@ -126,6 +126,10 @@ func assembleDev(ctx context.Context, f devFlags, settings config.Settings, guar
 		CLI: cli, DataDir: f.dataDir, Port: f.temporal, UIPort: f.temporalUI,
 		CodecEndpoint: settings.PublicURL + "/codec", Report: func(line string) { say("%s", line) },
 	})
+	if errors.Is(err, devserver.ErrInUse) {
+		return nil, nil, models.NewProblem(models.KindConflict, "store.in_use", "Another process runs on the folder "+f.dataDir+".",
+			"Stop that one, or choose another folder with --data-dir.").Because(err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
