@@ -26,6 +26,7 @@ type Me struct {
 type Token struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
+	Scopes     []string   `json:"scopes" nullable:"false" doc:"What it may be used for."`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -63,16 +64,17 @@ type createToken struct {
 	Body struct {
 		Name      string     `json:"name" minLength:"1" maxLength:"200"`
 		ExpiresAt *time.Time `json:"expires_at,omitempty"`
+		Scopes    []string   `json:"scopes,omitempty" maxItems:"6" doc:"Any of read, edit, publish, connect, admin, operate, as far as you have them; none is all you have but operate, which decodes every organization's workflow payloads."`
 	}
 }
 
 func (s *server) accountRoutes(engine *gin.Engine) {
 	serve(s, route{method: http.MethodGet, path: "/api/v1/me", id: "me", summary: "Who is signed in"}, s.me)
-	serve(s, route{method: http.MethodGet, path: "/api/v1/tokens", id: "list-tokens", summary: "Your organization's API tokens"}, s.listTokens)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/tokens", id: "create-token", summary: "Make an API token; it is shown once", status: http.StatusCreated}, s.createToken)
-	serve(s, route{method: http.MethodDelete, path: "/api/v1/tokens/{id}", id: "delete-token", summary: "Revoke an API token", status: noContent}, s.deleteToken)
-	serve(s, route{method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", summary: "Who did what, newest first"}, s.listAudit)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/ws-tickets", id: "create-ticket", summary: "A one-time ticket for the WebSocket", status: http.StatusCreated}, s.createTicket)
+	serve(s, route{method: http.MethodGet, path: "/api/v1/tokens", id: "list-tokens", scope: accounts.ScopeAdmin, summary: "Your organization's API tokens"}, s.listTokens)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/tokens", id: "create-token", scope: accounts.ScopeAdmin, summary: "Make an API token; it is shown once", status: http.StatusCreated}, s.createToken)
+	serve(s, route{method: http.MethodDelete, path: "/api/v1/tokens/{id}", id: "delete-token", scope: accounts.ScopeAdmin, summary: "Revoke an API token", status: noContent}, s.deleteToken)
+	serve(s, route{method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", scope: accounts.ScopeAdmin, summary: "Who did what, newest first"}, s.listAudit)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/ws-tickets", id: "create-ticket", scope: accounts.ScopeRead, summary: "A one-time ticket for the WebSocket", status: http.StatusCreated}, s.createTicket)
 	engine.GET("/api/v1/ws", s.openSocket)
 	if s.Settings.Local {
 		engine.GET("/sign-in", s.signIn)
@@ -86,7 +88,11 @@ func (s *server) me(ctx context.Context, _ *struct{}) (*body[Me], error) {
 }
 
 func showToken(t models.APIToken) Token {
-	return Token{ID: t.ID, Name: t.Name, LastUsedAt: t.LastUsedAt, ExpiresAt: t.ExpiresAt, CreatedAt: t.CreatedAt}
+	scopes := []string{}
+	for _, scope := range accounts.StoredScopes(t.Scopes) {
+		scopes = append(scopes, string(scope))
+	}
+	return Token{ID: t.ID, Name: t.Name, Scopes: scopes, LastUsedAt: t.LastUsedAt, ExpiresAt: t.ExpiresAt, CreatedAt: t.CreatedAt}
 }
 
 func (s *server) listTokens(ctx context.Context, in *Paging) (*body[list[Token]], error) {
@@ -103,16 +109,38 @@ func (s *server) createToken(ctx context.Context, in *createToken) (*body[NewTok
 		return nil, models.NewProblem(models.KindInvalid, "token.expired", "The token would have expired already.", "Choose a time to come, or none.").
 			WithFields(models.FieldProblem{Field: "expires_at", Detail: "is in the past"})
 	}
+	scopes, err := newScopes(ctx, in.Body.Scopes)
+	if err != nil {
+		return nil, err
+	}
 	key := accounts.Mint(accounts.APIToken)
 	actor := actorOf(ctx)
 	token := models.APIToken{
 		ID: models.NewID(models.PrefixAPIToken), OrganizationID: actor.OrganizationID, UserID: actor.UserID,
-		Name: in.Body.Name, Hash: key.Hash[:], ExpiresAt: in.Body.ExpiresAt, CreatedAt: now,
+		Name: in.Body.Name, Hash: key.Hash[:], Scopes: scopes.String(), ExpiresAt: in.Body.ExpiresAt, CreatedAt: now,
 	}
 	if err := s.org(ctx).CreateToken(ctx, token); err != nil {
 		return nil, err
 	}
 	return answer(NewToken{Token: showToken(token), Secret: key.Text.Reveal()}), nil
+}
+
+// newScopes are those of a token to be made: never more than its maker has.
+func newScopes(ctx context.Context, names []string) (accounts.Scopes, error) {
+	mine := scopesOf(ctx)
+	if len(names) == 0 {
+		return mine.Without(accounts.ScopeOperate), nil
+	}
+	scopes, err := accounts.ParseScopes(names)
+	if err != nil {
+		return nil, err
+	}
+	for _, scope := range scopes {
+		if err := mine.Check(scope); err != nil {
+			return nil, err
+		}
+	}
+	return scopes, nil
 }
 
 func (s *server) deleteToken(ctx context.Context, in *TokenPath) (*nothing, error) {
@@ -161,7 +189,7 @@ func (s *server) signIn(c *gin.Context) {
 	secret, session, err := s.redeemLink(c.Request.Context(), c.Query("key"))
 	if err != nil {
 		// A link is good once. A browser that is signed in already loses nothing.
-		if actor, known := s.identify(c); known == nil && actor.UserID != "" {
+		if who, known := s.identify(c); known == nil && who.actor.UserID != "" {
 			c.Redirect(http.StatusSeeOther, "/")
 			return
 		}

@@ -29,6 +29,14 @@ func actorOf(ctx context.Context) models.Actor {
 	return actor
 }
 
+type scopesKey struct{}
+
+// scopesOf gives what the asker's key may be used for.
+func scopesOf(ctx context.Context) accounts.Scopes {
+	scopes, _ := ctx.Value(scopesKey{}).(accounts.Scopes)
+	return scopes
+}
+
 // withActor puts who asks where handlers find it, and where the store finds it
 // for history, audit and the origin of events.
 func withActor(ctx context.Context, actor models.Actor) context.Context {
@@ -40,97 +48,126 @@ func (s *server) org(ctx context.Context) *store.Org {
 	return s.Store.Org(actorOf(ctx).OrganizationID)
 }
 
-// requirePrincipal is huma's middleware: it lets signed-in requests through.
-func (s *server) requirePrincipal(ctx huma.Context, next func(huma.Context)) {
-	c := humagin.Unwrap(ctx)
-	actor, problem := s.authenticate(c)
-	if problem != nil {
-		s.refuse(c, problem)
-		return
-	}
-	next(huma.WithContext(ctx, withActor(ctx.Context(), actor)))
-}
-
-// signedIn is the same for handlers outside huma: streams and downloads.
-func (s *server) signedIn(handle func(*gin.Context, models.Actor)) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		actor, problem := s.authenticate(c)
+// requirePrincipal is huma's middleware: it lets signed-in requests through
+// whose key has the scope.
+func (s *server) requirePrincipal(scope accounts.Scope) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		c := humagin.Unwrap(ctx)
+		asker, problem := s.admit(c, scope)
 		if problem != nil {
 			s.refuse(c, problem)
 			return
 		}
-		c.Request = c.Request.WithContext(withActor(c.Request.Context(), actor))
-		handle(c, actor)
+		next(huma.WithContext(ctx, asker.in(ctx.Context())))
 	}
 }
 
-func (s *server) authenticate(c *gin.Context) (models.Actor, *models.Problem) {
-	actor, err := s.identify(c)
+// signedIn is the same for handlers outside huma: streams and downloads.
+func (s *server) signedIn(scope accounts.Scope, handle func(*gin.Context, models.Actor)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		asker, problem := s.admit(c, scope)
+		if problem != nil {
+			s.refuse(c, problem)
+			return
+		}
+		c.Request = c.Request.WithContext(asker.in(c.Request.Context()))
+		handle(c, asker.actor)
+	}
+}
+
+// asker is who asks, and what the key in hand may be used for.
+type asker struct {
+	actor  models.Actor
+	scopes accounts.Scopes
+}
+
+func (a asker) in(ctx context.Context) context.Context {
+	return withActor(context.WithValue(ctx, scopesKey{}, a.scopes), a.actor)
+}
+
+// admit authenticates a request and holds its key against the scope.
+func (s *server) admit(c *gin.Context, scope accounts.Scope) (asker, *models.Problem) {
+	who, problem := s.authenticate(c)
+	if problem != nil {
+		return who, problem
+	}
+	if refused, ok := models.AsProblem(who.scopes.Check(scope)); ok {
+		return who, refused
+	}
+	return who, nil
+}
+
+func (s *server) authenticate(c *gin.Context) (asker, *models.Problem) {
+	who, err := s.identify(c)
 	if err != nil {
 		if p, ok := models.AsProblem(err); ok && p.Kind != models.KindNotFound {
-			return actor, p
+			return who, p
 		} else if !ok {
-			return actor, unexpected(c.Request.Context(), s.Log, err)
+			return who, unexpected(c.Request.Context(), s.Log, err)
 		}
-		return actor, models.NewProblem(models.KindUnauthenticated, "auth.invalid",
+		return who, models.NewProblem(models.KindUnauthenticated, "auth.invalid",
 			"This token or session is not known, or has expired.", "Sign in again, or make a new API token.")
 	}
-	if actor.OrganizationID == "" {
-		return actor, models.NewProblem(models.KindUnauthenticated, "auth.required",
+	if who.actor.OrganizationID == "" {
+		return who, models.NewProblem(models.KindUnauthenticated, "auth.required",
 			"This needs a sign-in.", "Send 'Authorization: Bearer <API token>', or open the link that the server printed.")
 	}
-	if wait := s.rates.wait(actor.OrganizationID + "/" + actor.UserID); wait > 0 {
+	if wait := s.rates.wait(who.actor.OrganizationID + "/" + who.actor.UserID); wait > 0 {
 		seconds := int(wait/time.Second) + 1
 		c.Header("Retry-After", strconv.Itoa(seconds))
-		return actor, models.NewProblem(models.KindRateLimited, "request.rate_limited",
+		return who, models.NewProblem(models.KindRateLimited, "request.rate_limited",
 			"Too many requests at once.", fmt.Sprintf("Wait %d seconds, then go on more slowly.", seconds))
 	}
-	actor.Tab = models.Bound(c.GetHeader(tabHeader), 64)
-	return actor, nil
+	who.actor.Tab = models.Bound(c.GetHeader(tabHeader), 64)
+	return who, nil
 }
 
 // identify looks for a bearer token first, then for the session cookie. A
 // token that is wrong is refused even where a cookie would do.
-func (s *server) identify(c *gin.Context) (models.Actor, error) {
+func (s *server) identify(c *gin.Context) (asker, error) {
 	ctx := c.Request.Context()
 	if header := c.GetHeader("Authorization"); header != "" {
 		scheme, text, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "bearer") {
-			return models.Actor{}, models.NewProblem(models.KindUnauthenticated, "auth.scheme",
+			return asker{}, models.NewProblem(models.KindUnauthenticated, "auth.scheme",
 				"Only bearer tokens are accepted.", "Send 'Authorization: Bearer <API token>'.")
 		}
 		return s.actorByToken(ctx, strings.TrimSpace(text))
 	}
 	hash, ok := s.cookie(c.Request).Read(c.Request)
 	if !ok {
-		return models.Actor{}, nil
+		return asker{}, nil
 	}
 	session, err := s.Store.System().SessionByHash(ctx, hash[:])
 	if err != nil {
-		return models.Actor{}, err
+		return asker{}, err
 	}
-	return s.actor(ctx, session.OrganizationID, session.UserID)
+	return s.asker(ctx, session.OrganizationID, session.UserID, sessionScopes())
 }
 
 // actorByToken is who an API token acts for.
-func (s *server) actorByToken(ctx context.Context, text string) (models.Actor, error) {
+func (s *server) actorByToken(ctx context.Context, text string) (asker, error) {
 	hash, err := accounts.Parse(accounts.APIToken, text)
 	if err != nil {
-		return models.Actor{}, err
+		return asker{}, err
 	}
 	token, err := s.Store.System().TokenByHash(ctx, hash[:])
 	if err != nil {
-		return models.Actor{}, err
+		return asker{}, err
 	}
-	return s.actor(ctx, token.OrganizationID, token.UserID)
+	return s.asker(ctx, token.OrganizationID, token.UserID, accounts.StoredScopes(token.Scopes))
 }
 
-func (s *server) actor(ctx context.Context, organizationID, userID string) (models.Actor, error) {
+// sessionScopes are what a person signed in in a browser may do: everything in
+// their own organization, and nothing in all of them.
+func sessionScopes() accounts.Scopes { return accounts.AllScopes().Without(accounts.ScopeOperate) }
+
+func (s *server) asker(ctx context.Context, organizationID, userID string, scopes accounts.Scopes) (asker, error) {
 	user, err := s.Store.Org(organizationID).User(ctx, userID)
 	if err != nil {
-		return models.Actor{}, err
+		return asker{}, err
 	}
-	return models.Actor{OrganizationID: organizationID, UserID: user.ID, Name: user.Name}, nil
+	return asker{actor: models.Actor{OrganizationID: organizationID, UserID: user.ID, Name: user.Name}, scopes: scopes}, nil
 }
 
 // cookie is how browsers of this server keep their session.

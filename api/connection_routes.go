@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 )
@@ -89,10 +90,10 @@ type RemoteTable struct {
 func (s *server) connectionRoutes() {
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connectors", id: "list-connectors", summary: "The services this server reaches"}, s.listConnectors)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections", id: "list-connections", summary: "Your connections"}, s.listConnections)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/connections", id: "create-connection", summary: "Connect a service account; it is tested at once", status: http.StatusCreated}, s.createConnection)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/connections", id: "create-connection", scope: accounts.ScopeConnect, summary: "Connect a service account; it is tested at once", status: http.StatusCreated}, s.createConnection)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections/{id}", id: "get-connection", summary: "One connection"}, s.getConnection)
-	serve(s, route{method: http.MethodPatch, path: "/api/v1/connections/{id}", id: "change-connection", summary: "Rename, or replace the credential"}, s.changeConnection)
-	serve(s, route{method: http.MethodDelete, path: "/api/v1/connections/{id}", id: "delete-connection", summary: "Forget a connection that no snapshot uses", status: noContent}, s.deleteConnection)
+	serve(s, route{method: http.MethodPatch, path: "/api/v1/connections/{id}", id: "change-connection", scope: accounts.ScopeConnect, summary: "Rename, or replace the credential"}, s.changeConnection)
+	serve(s, route{method: http.MethodDelete, path: "/api/v1/connections/{id}", id: "delete-connection", scope: accounts.ScopeConnect, summary: "Forget a connection that no snapshot uses", status: noContent}, s.deleteConnection)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/connections/{id}/test", id: "test-connection", summary: "Test the credential"}, s.testConnection)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections/{id}/tables", id: "list-remote-tables", summary: "The tables this connection can see"}, s.listRemoteTables)
 }

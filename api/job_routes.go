@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
@@ -93,7 +94,7 @@ func (s *server) jobRoutes(engine *gin.Engine) {
 	serve(s, route{method: http.MethodPost, path: "/api/v1/jobs/{id}/resume", id: "resume-job", summary: "Go on from the checkpoint", status: http.StatusAccepted}, s.resumeJob)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/jobs/{id}/retry", id: "retry-job", summary: "Run an ended download again, for the tables that did not complete", status: http.StatusAccepted}, s.retryJob)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/jobs/{id}/decide", id: "decide-job", summary: "Answer a download that asks before it removes many records", status: http.StatusAccepted}, s.decideJob)
-	engine.GET("/api/v1/jobs/:id/events", s.signedIn(func(c *gin.Context, actor models.Actor) {
+	engine.GET("/api/v1/jobs/:id/events", s.signedIn(accounts.ScopeRead, func(c *gin.Context, actor models.Actor) {
 		if _, err := s.org(c.Request.Context()).Job(c.Request.Context(), c.Param("id")); err != nil {
 			s.answerError(c, err)
 			return

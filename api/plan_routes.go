@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
@@ -105,9 +106,9 @@ func (s *server) planRoutes() {
 	serve(s, route{method: http.MethodPost, path: "/api/v1/snapshots/{id}/publish-plans", id: "create-plan", summary: "Collect what a publish would change; nothing is sent", status: http.StatusAccepted}, s.createPlan)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/publish-plans/{id}", id: "get-plan", summary: "One plan"}, s.getPlan)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/publish-plans/{id}/items", id: "list-items", summary: "A plan's items, with their outcomes"}, s.listItems)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/apply", id: "apply-plan", summary: "Publish exactly this plan", status: http.StatusAccepted}, s.applyPlan)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/apply", id: "apply-plan", scope: accounts.ScopePublish, summary: "Publish exactly this plan", status: http.StatusAccepted}, s.applyPlan)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/retry-failed", id: "retry-failed", summary: "Make a plan of the failed items alone", status: http.StatusAccepted}, s.retryFailed)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/items/{item}/resolve", id: "resolve-item", summary: "Say what became of an item whose answer was lost"}, s.resolveItem)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/items/{item}/resolve", id: "resolve-item", scope: accounts.ScopePublish, summary: "Say what became of an item whose answer was lost"}, s.resolveItem)
 }
 
 func (s *server) createPlan(ctx context.Context, in *createPlan) (*body[Plan], error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models/store"
 )
 
@@ -25,6 +26,20 @@ type route struct {
 	status  int // of success; 0 is 200, or 204 without a body
 	maxBody int64
 	public  bool // needs no sign-in
+	// scope is what the asker's key needs; none named is reading for GET, and
+	// editing for the rest.
+	scope accounts.Scope
+}
+
+func (r route) needs() accounts.Scope {
+	switch {
+	case r.scope != "":
+		return r.scope
+	case r.method == http.MethodGet:
+		return accounts.ScopeRead
+	default:
+		return accounts.ScopeEdit
+	}
 }
 
 // serve registers a typed handler: huma validates the input and documents it,
@@ -46,7 +61,7 @@ func serve[I, O any](s *server, r route, handle func(context.Context, *I) (*O, e
 	}
 	if !r.public {
 		op.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
-		op.Middlewares = huma.Middlewares{s.requirePrincipal}
+		op.Middlewares = huma.Middlewares{s.requirePrincipal(r.needs())}
 	}
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)

@@ -109,10 +109,14 @@ func newStage(t *testing.T) *stage {
 }
 
 func (g *stage) mint(t *testing.T, organizationID, userID string) string {
+	return g.mintFor(t, organizationID, userID, accounts.AllScopes().Without(accounts.ScopeOperate))
+}
+
+func (g *stage) mintFor(t *testing.T, organizationID, userID string, scopes accounts.Scopes) string {
 	key := accounts.Mint(accounts.APIToken)
 	require.NoError(t, g.store.Org(organizationID).CreateToken(t.Context(), models.APIToken{
 		ID: models.NewID(models.PrefixAPIToken), OrganizationID: organizationID, UserID: userID,
-		Name: "test", Hash: key.Hash[:], CreatedAt: time.Now(),
+		Name: "test", Hash: key.Hash[:], Scopes: scopes.String(), CreatedAt: time.Now(),
 	}))
 	return key.Text.Reveal()
 }

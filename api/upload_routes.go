@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/scratch-platform/scratch/connectors/csv"
+	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -40,7 +41,7 @@ type previewInput struct {
 }
 
 func (s *server) uploadRoutes(engine *gin.Engine) {
-	engine.POST("/api/v1/uploads", s.signedIn(s.createUpload))
+	engine.POST("/api/v1/uploads", s.signedIn(accounts.ScopeEdit, s.createUpload))
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads", id: "list-uploads", summary: "Your uploads"}, s.listUploads)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads/{id}", id: "get-upload", summary: "One upload"}, s.getUpload)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads/{id}/preview", id: "preview-upload", summary: "The first rows, the columns found, and what is odd"}, s.previewUpload)

@@ -114,7 +114,7 @@ func openAccount(b testing.TB, location string) string {
 	require.NoError(b, db.System().CreateAccount(ctx, org, user))
 	key := accounts.Mint(accounts.APIToken)
 	require.NoError(b, db.Org(org.ID).CreateToken(ctx, models.APIToken{
-		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "bench", Hash: key.Hash[:], CreatedAt: time.Now(),
+		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "bench", Hash: key.Hash[:], Scopes: accounts.AllScopes().String(), CreatedAt: time.Now(),
 	}))
 	return key.Text.Reveal()
 }

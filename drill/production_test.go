@@ -55,7 +55,7 @@ func account(t *testing.T, url string) (token string) {
 	require.NoError(t, err)
 	key := accounts.Mint(accounts.APIToken)
 	require.NoError(t, db.Org(org.ID).CreateToken(ctx, models.APIToken{
-		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "drill", Hash: key.Hash[:], CreatedAt: time.Now(),
+		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "drill", Hash: key.Hash[:], Scopes: accounts.AllScopes().String(), CreatedAt: time.Now(),
 	}))
 	return key.Text.Reveal()
 }

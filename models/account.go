@@ -29,6 +29,7 @@ type APIToken struct {
 	UserID         string
 	Name           string
 	Hash           []byte
+	Scopes         string // what it may be used for, as accounts.Scopes writes it
 	LastUsedAt     *time.Time
 	ExpiresAt      *time.Time
 	CreatedAt      time.Time

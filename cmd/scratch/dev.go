@@ -184,7 +184,7 @@ func (s *system) localToken(ctx context.Context, org models.Organization, user m
 	key := accounts.Mint(accounts.APIToken)
 	err := s.store.Org(org.ID).CreateToken(ctx, models.APIToken{
 		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID,
-		Name: "local", Hash: key.Hash[:], CreatedAt: time.Now().UTC(),
+		Name: "local", Hash: key.Hash[:], Scopes: accounts.AllScopes().String(), CreatedAt: time.Now().UTC(),
 	})
 	if err != nil {
 		return "", err

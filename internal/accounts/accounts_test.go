@@ -96,6 +96,9 @@ func TestScopes(t *testing.T) {
 	require.False(t, scopes.Allows(ScopePublish))
 	require.False(t, Scopes(nil).Allows(ScopeRead))
 	require.True(t, scopes.Within(AllScopes()))
+	require.Equal(t, AllScopes(), StoredScopes(AllScopes().String()))
+	require.Empty(t, StoredScopes(""), "nothing stored allows nothing")
+	requireCode(t, scopes.Check(ScopeOperate), "auth.scope_missing")
 	require.False(t, AllScopes().Within(scopes), "a key must not make one that may do more")
 
 	_, err = ParseScopes([]string{"read", "root", "sudo"})
@@ -109,7 +112,7 @@ func TestScopes(t *testing.T) {
 func TestGrant(t *testing.T) {
 	g := Grant{OrganizationID: "org_1", Scopes: Scopes{ScopeRead}, SnapshotID: "snp_1", ExpiresAt: now.Add(time.Minute)}
 	require.NoError(t, g.Check(now, ScopeRead, "snp_1"))
-	requireCode(t, g.Check(now, ScopePublish, "snp_1"), "account.scope_missing")
+	requireCode(t, g.Check(now, ScopePublish, "snp_1"), "auth.scope_missing")
 	requireCode(t, g.Check(now, ScopeRead, "snp_2"), "account.snapshot_not_found")
 	requireCode(t, g.Check(now, ScopeRead, ""), "account.snapshot_not_found")
 	requireCode(t, g.Check(now.Add(time.Minute), ScopeRead, "snp_1"), "account.key_expired")

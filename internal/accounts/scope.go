@@ -55,6 +55,33 @@ func ParseScopes(names []string) (Scopes, error) {
 	return scopes, nil
 }
 
+// StoredScopes reads scopes as String wrote them. What this version does not
+// know allows nothing.
+func StoredScopes(text string) Scopes {
+	var scopes Scopes
+	for name := range strings.SplitSeq(text, ", ") {
+		if scope := Scope(name); slices.Contains(AllScopes(), scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+// Without gives the scopes but for one.
+func (s Scopes) Without(scope Scope) Scopes {
+	return slices.DeleteFunc(slices.Clone(s), func(one Scope) bool { return one == scope })
+}
+
+// Check says that a scope is missing.
+func (s Scopes) Check(scope Scope) error {
+	if s.Allows(scope) {
+		return nil
+	}
+	return models.NewProblem(models.KindForbidden, "auth.scope_missing",
+		fmt.Sprintf("this needs the scope %q; the key has: %s", scope, s),
+		fmt.Sprintf("Use an API token with the scope %q.", scope))
+}
+
 // Allows reports whether the scope is among them.
 func (s Scopes) Allows(scope Scope) bool { return slices.Contains(s, scope) }
 
@@ -94,9 +121,7 @@ func (g Grant) Check(now time.Time, scope Scope, snapshotID string) error {
 		return models.NewProblem(models.KindUnauthenticated, "account.key_expired",
 			"the key expired at "+g.ExpiresAt.UTC().Format(time.RFC3339), "Sign in again, or make a new API token.")
 	case !g.Scopes.Allows(scope):
-		return models.NewProblem(models.KindForbidden, "account.scope_missing",
-			fmt.Sprintf("this needs the scope %q; the key has: %s", scope, g.Scopes),
-			fmt.Sprintf("Use an API token with the scope %q.", scope))
+		return g.Scopes.Check(scope)
 	case g.SnapshotID != "" && g.SnapshotID != snapshotID:
 		// Not found, as for another tenant's: the key must not learn what else exists.
 		return models.NewProblem(models.KindNotFound, "account.snapshot_not_found",

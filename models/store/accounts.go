@@ -85,6 +85,7 @@ type apiTokenRow struct {
 	UserID         string
 	Name           string
 	Hash           []byte
+	Scopes         string
 	LastUsedAt     *time.Time
 	ExpiresAt      *time.Time
 	CreatedAt      time.Time

@@ -1008,6 +1008,8 @@ export interface components {
             /** Format: date-time */
             expires_at?: string;
             name: string;
+            /** @description Any of read, edit, publish, connect, admin, operate, as far as you have them; none is all you have but operate, which decodes every organization's workflow payloads. */
+            scopes?: string[] | null;
         };
         CreateViewBody: {
             columns?: string[] | null;
@@ -1259,6 +1261,8 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string;
             name: string;
+            /** @description What it may be used for. */
+            scopes: string[];
             /** @description Shown once; only its hash is kept. */
             secret: string;
         };
@@ -1599,6 +1603,8 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string;
             name: string;
+            /** @description What it may be used for. */
+            scopes: string[];
         };
         UndoResult: {
             /** Format: int64 */

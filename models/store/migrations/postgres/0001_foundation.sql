@@ -20,6 +20,7 @@ CREATE TABLE api_tokens (
 	user_id text NOT NULL REFERENCES users (id),
 	name text NOT NULL,
 	hash bytea NOT NULL,
+	scopes text NOT NULL,
 	last_used_at timestamptz,
 	expires_at timestamptz,
 	created_at timestamptz NOT NULL

@@ -20,6 +20,7 @@ CREATE TABLE api_tokens (
 	user_id text NOT NULL REFERENCES users (id),
 	name text NOT NULL,
 	hash blob NOT NULL,
+	scopes text NOT NULL,
 	last_used_at datetime,
 	expires_at datetime,
 	created_at datetime NOT NULL
