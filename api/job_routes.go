@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.temporal.io/api/serviceerror"
 
 	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
@@ -176,7 +178,12 @@ func (s *server) cancelJob(ctx context.Context, in *JobPath) (*body[Job], error)
 		if _, err := s.org(ctx).SetJobState(ctx, job.ID, store.JobChange{To: models.JobCancelling}); err != nil {
 			return err
 		}
-		return s.Engine.CancelWorkflow(ctx, job.WorkflowID, "")
+		err := s.Engine.CancelWorkflow(ctx, job.WorkflowID, "")
+		var gone *serviceerror.NotFound
+		if errors.As(err, &gone) {
+			return nil // no run yet, or none any more: the reconciler brings the job to its end
+		}
+		return err
 	})
 }
 

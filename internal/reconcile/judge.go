@@ -155,6 +155,14 @@ func (r *Reconciler) running(job models.Job, s sight) (store.JobChange, bool) {
 	}
 }
 
+// cancelLost reports whether a job was cancelled and its run was never told:
+// the engine was away then, or the run began a moment later. A cancel that does
+// not cancel would show as cancelling until the run's own end (Promise 9).
+func (r *Reconciler) cancelLost(job models.Job, s sight) bool {
+	open := s.runID != "" && (s.status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || s.status == enums.WORKFLOW_EXECUTION_STATUS_PAUSED)
+	return job.State == models.JobCancelling && !s.away && !s.gone && open && !s.cancelling
+}
+
 // silent reports whether a job that should be under way gives no sign of life.
 func (r *Reconciler) silent(job models.Job) bool {
 	if job.State != models.JobRunning && job.State != models.JobQueued {

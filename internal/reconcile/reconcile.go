@@ -133,6 +133,11 @@ func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, erro
 		}
 		return r.Org(job.OrganizationID).Job(ctx, job.ID)
 	}
+	if r.cancelLost(job, seen) {
+		if err := r.Engine.CancelWorkflow(ctx, job.WorkflowID, seen.runID); err != nil {
+			return job, fmt.Errorf("pass the cancel of job %s on: %w", job.ID, err)
+		}
+	}
 	change, needed := r.judge(job, seen)
 	if !needed {
 		return job, nil
