@@ -128,7 +128,7 @@ func measure(b testing.TB, d *database, records int, work func() error) measured
 	b.Helper()
 	before, cpu, start := d.cpu(b), ownCPU(), time.Now()
 	require.NoError(b, work())
-	return measured{records: records, took: time.Since(start), cpu: ownCPU() - cpu, database: d.cpu(b) - before}
+	return measured{records: records, took: time.Since(start), cpu: ownCPU() - cpu, database: d.since(b, before)}
 }
 
 // bareLoad is L: fetch, parse and one COPY, side by side.

@@ -46,17 +46,28 @@ func (d *database) conn(b testing.TB) *pgx.Conn {
 	return d.bare
 }
 
-// cpu is the CPU time that the open connections have used; 0 for a server on
-// another machine.
-func (d *database) cpu(b testing.TB) time.Duration {
+// cpu is the CPU time that each open connection has used; nothing for a server
+// on another machine.
+func (d *database) cpu(b testing.TB) map[int]time.Duration {
 	b.Helper()
 	rows, err := d.watch.Query(b.Context(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
 	require.NoError(b, err)
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	require.NoError(b, err)
-	var sum time.Duration
+	used := make(map[int]time.Duration, len(pids))
 	for _, pid := range pids {
-		sum += cpuOf(pid)
+		used[pid] = cpuOf(pid)
+	}
+	return used
+}
+
+// since is the CPU time used after an earlier look, but by connections that
+// ended meanwhile.
+func (d *database) since(b testing.TB, before map[int]time.Duration) time.Duration {
+	b.Helper()
+	var sum time.Duration
+	for pid, used := range d.cpu(b) {
+		sum += used - before[pid]
 	}
 	return sum
 }

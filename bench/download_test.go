@@ -65,7 +65,7 @@ func BenchmarkSQLite(b *testing.B) {
 	server := onServer.download(b, onServer.addTable(b, onServer.connectSite(b, s), "posts", nil))
 
 	table := onFile.addTable(b, onFile.connectSite(b, s), "posts", nil)
-	begun := time.Now()
+	cpu, begun := cpuOf(onFile.pid), time.Now()
 	id := onFile.start(b, table)
 	var reads []time.Duration
 	for {
@@ -82,9 +82,10 @@ func BenchmarkSQLite(b *testing.B) {
 		pause(b, 30*time.Millisecond)
 	}
 	took := time.Since(begun)
+	cpu = cpuOf(onFile.pid) - cpu
 	_, peak := memoryOf(b, onFile.pid)
 	figures.note(subject, "PostgreSQL", server.String())
-	figures.note(subject, "SQLite", measured{records: n, took: took}.String())
+	figures.note(subject, "SQLite", measured{records: n, took: took, cpu: cpu}.String())
 	figures.atMost(subject, "time, of PostgreSQL's", took.Seconds()/server.took.Seconds(), 3, "")
 	figures.atMost(subject, fmt.Sprintf("p95 of %d API reads meanwhile", len(reads)), milliseconds(quantile(reads, 0.95)), 100, " ms")
 	figures.atMost(subject, "memory at its highest", peak, 200, " MB RSS")

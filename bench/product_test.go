@@ -287,7 +287,7 @@ func (d downloaded) String() string {
 func (p *product) download(b testing.TB, t tableOf) downloaded {
 	b.Helper()
 	forgetPeak(b, p.pid)
-	var database time.Duration
+	var database map[int]time.Duration
 	if p.db != nil {
 		database = p.db.cpu(b)
 	}
@@ -295,7 +295,7 @@ func (p *product) download(b testing.TB, t tableOf) downloaded {
 	j := p.await(b, p.start(b, t))
 	d := downloaded{measured: measured{took: time.Since(begun), cpu: cpuOf(p.pid) - cpu}, job: j}
 	if p.db != nil {
-		d.database = p.db.cpu(b) - database
+		d.database = p.db.since(b, database)
 	}
 	require.Equal(b, "completed", j.State, "%s", j.Problem)
 	d.records = int(j.Progress.Done)
