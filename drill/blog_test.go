@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,7 +29,7 @@ type blog struct {
 // newBlog starts a site with n posts, numbered from 1.
 func newBlog(t *testing.T, posts int) *blog {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(binaries, "wpfake"), //nolint:noctx // ended below, after what speaks to it
+	cmd := exec.Command(filepath.Join(binaries, "wpfake"),
 		"-generated", strconv.Itoa(posts), "-log", filepath.Join(t.TempDir(), "requests.jsonl"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -143,19 +142,6 @@ func (b *blog) titled(title string) []int64 {
 func (b *blog) edit(id int64, fields map[string]any) {
 	b.t.Helper()
 	b.do(http.MethodPost, fmt.Sprintf("/wp-json/wp/v2/posts/%d", id), fields)
-}
-
-func (b *blog) remove(id int64) {
-	b.t.Helper()
-	b.do(http.MethodDelete, fmt.Sprintf("/wp-json/wp/v2/posts/%d?force=true", id), nil)
-}
-
-// awaitRequests waits until n requests that match came after one.
-func (b *blog) awaitRequests(after int64, n int, matches func(fake.Entry) bool) {
-	b.t.Helper()
-	eventually(b.t, 60*time.Second, fmt.Sprintf("%d requests at the blog", n), func() bool {
-		return len(only(b.log(after), matches)) >= n
-	})
 }
 
 func only(entries []fake.Entry, matches func(fake.Entry) bool) []fake.Entry {

@@ -37,17 +37,17 @@ func (d *database) tryRows(query string, args ...any) ([][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	if d.driver == "pgx" {
 		for n := 1; strings.Contains(query, "?"); n++ {
 			query = strings.Replace(query, "?", fmt.Sprintf("$%d", n), 1)
 		}
 	}
-	rows, err := db.Query(query, args...) //nolint:noctx // short, and bounded by the driver's timeouts
+	rows, err := db.Query(query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err

@@ -1,8 +1,7 @@
 package drill
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -42,7 +41,7 @@ func newGate(t *testing.T, b *blog) *gate {
 		// A client that was killed is no reason to take the request back:
 		// what is on its way to a service arrives.
 		Transport:    keepGoing{},
-		ErrorLog:     log.New(io.Discard, "", 0), // clients that were killed are no news here
+		ErrorLog:     slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // clients that were killed are no news here
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(w, r, proxy) }))

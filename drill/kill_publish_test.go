@@ -19,7 +19,8 @@ const (
 	drilledCreates = 700
 	drilledUpdates = 900
 	drilledDeletes = 400
-	drilledBatches = (drilledCreates + drilledUpdates + drilledDeletes) / 25
+	perBatch       = 25 // WordPress takes no more
+	drilledBatches = (drilledCreates + drilledUpdates + drilledDeletes) / perBatch
 )
 
 func asksForWrite(r *http.Request) bool { return r.Method != http.MethodGet }
@@ -87,7 +88,7 @@ func TestKillDuringPublish(t *testing.T) {
 		hit := sh.publishHit(mark, inState(`'sending'`), inState(`'applied','failed','conflict'`))
 		t.Logf("seed %d: aimed %s, hit %s: %d items sending, %d settled", seed, aim, hit, inState(`'sending'`), inState(`'applied'`))
 		if aim != anyMoment {
-			require.Equal(t, aim, hit, "the kill struck elsewhere than it was aimed at")
+			require.Contains(t, hit, aim, "the kill struck elsewhere than it was aimed at")
 		}
 
 		m.revive(p)
@@ -96,26 +97,32 @@ func TestKillDuringPublish(t *testing.T) {
 	})
 }
 
-// publishHit tells from the blog's log and from SQL where the kill struck.
-func (s *shot) publishHit(mark int64, sending, settled int) phase {
+// publishHit tells from the blog's log and from SQL where the kill struck. The
+// product sends batches side by side, so it may strike them in several phases.
+func (s *shot) publishHit(mark int64, sending, settled int) []phase {
 	s.t.Helper()
-	if len(s.unanswered(isWrite, mark)) > 0 {
-		return afterSend
+	if sending == 0 {
+		return []phase{"between batches"}
 	}
-	changed := 0
+	var hit []phase
+	pending, answered := len(s.unanswered(isWrite, mark)), 0
 	for _, e := range only(s.blog.log(mark), isWrite) {
-		changed += len(e.Changes)
+		if e.Ended != nil && e.Ended.Before(s.at) {
+			answered += len(e.Changes)
+		}
 	}
-	switch {
-	case sending == 0:
-		return "between batches"
-	case changed <= settled:
-		return beforeSend
-	case s.told:
-		return beforeCommit
-	default:
-		return afterAnswer
+	if pending > 0 {
+		hit = append(hit, afterSend)
 	}
+	if answered > settled && s.told {
+		hit = append(hit, beforeCommit)
+	} else if answered > settled {
+		hit = append(hit, afterAnswer)
+	}
+	if answered+pending*perBatch < settled+sending {
+		hit = append(hit, beforeSend)
+	}
+	return hit
 }
 
 // checkPublish is the judge: it uses the blog's log and state, and SQL.

@@ -104,7 +104,7 @@ func (s *shot) armCommit(skip int, kill func()) {
 
 // path is the glob of what the slow fault strikes: writes, or pages.
 func (s *shot) path() string {
-	r, _ := http.NewRequest(http.MethodPost, "http://x/wp-json/batch/v1", nil) //nolint:noctx // never sent
+	r, _ := http.NewRequest(http.MethodPost, "http://x/wp-json/batch/v1", nil)
 	if s.matches(r) {
 		return "/batch/v1"
 	}
@@ -144,7 +144,7 @@ func (s *shot) unanswered(is func(fake.Entry) bool, after int64) []fake.Entry {
 // chanceOf makes a seed's randomness: the same seed aims at the same moment.
 func chanceOf(t *testing.T, seed int) *rand.Rand {
 	t.Helper()
-	return rand.New(rand.NewPCG(uint64(seed), uint64(len(t.Name())))) //nolint:gosec // repeatable on purpose
+	return rand.New(rand.NewPCG(uint64(seed), uint64(len(t.Name()))))
 }
 
 // eachSeed runs a kill drill over modes and seeds. Each seed has an aim; together

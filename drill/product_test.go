@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binaries = dir
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../cmd/scratch", "../connectors/wordpress/fake/wpfake")
 	build.Stderr = os.Stderr
@@ -88,7 +88,8 @@ func (w *words) String() string {
 // spawn starts a command. What still runs at the test's end is ended.
 func spawn(t *testing.T, environ []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(filepath.Join(binaries, name), args...), stderr: &words{}, done: make(chan struct{})} //nolint:noctx // it must outlive the test's context, to be ended in order
+	// It must outlive the context of the test, to be ended in order.
+	p := &process{t: t, cmd: exec.Command(filepath.Join(binaries, name), args...), stderr: &words{}, done: make(chan struct{})}
 	p.cmd.Env = append(cleanEnviron(), environ...)
 	p.cmd.Stderr, p.cmd.Stdout = p.stderr, p.stderr
 	require.NoError(t, p.cmd.Start())

@@ -79,17 +79,6 @@ func (p *product) job(id string) api.Job {
 
 func isFinal(j api.Job) bool { return j.Final }
 
-func inState(states ...models.JobState) func(api.Job) bool {
-	return func(j api.Job) bool {
-		for _, s := range states {
-			if j.State == s {
-				return true
-			}
-		}
-		return false
-	}
-}
-
 // await reads a job until it is as wanted.
 func (p *product) await(id string, within time.Duration, is func(api.Job) bool) api.Job {
 	p.t.Helper()
