@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// OpenCreates gives the creates of a remote table, of any plan and in any
+// snapshot, that were sent and are not settled: two alike are never told apart
+// by guessing (Promise 5).
+func (o *Org) OpenCreates(ctx context.Context, tableID string) ([]models.Item, error) {
+	tables, err := o.sameRemote(ctx, tableID)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(tables))
+	for i, t := range tables {
+		ids[i] = t.ID
+	}
+	return o.items(ctx, maxItemsAtOnce, "table_id IN ? AND op = 'create' AND state IN ('sending', 'unknown')", ids)
+}
+
+// KnownRemoteIDs says since when each of the remote ids is known: by a record
+// of the table, or of a table of another snapshot that shows the same remote
+// one. The time is zero for what another create is known to have made. Ids that
+// nothing here knows are left out.
+//
+// A record that a download brought in after a create was sent may be what that
+// create made; one that was here before cannot be (Promise 5).
+func (o *Org) KnownRemoteIDs(ctx context.Context, tableID string, ids []string) (map[string]time.Time, error) {
+	tables, err := o.sameRemote(ctx, tableID)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	known := make(map[string]time.Time, len(ids))
+	of := make([]string, len(tables))
+	for i, t := range tables {
+		of[i] = t.ID
+		var found []struct {
+			RemoteID  string
+			CreatedAt int64
+		}
+		query := "SELECT remote_id, created_at FROM " + recordTable(t.Seq) + " WHERE remote_id IN ?"
+		if err := o.s.read.WithContext(ctx).Raw(query, ids).Scan(&found).Error; err != nil {
+			return nil, o.s.explain(ctx, err)
+		}
+		for _, f := range found {
+			since := time.UnixMicro(f.CreatedAt).UTC()
+			if before, is := known[f.RemoteID]; !is || since.Before(before) {
+				known[f.RemoteID] = since
+			}
+		}
+	}
+	var made []string
+	if err := o.rows(ctx, &itemRow{}).Where("table_id IN ? AND op = 'create' AND remote_id IN ?", of, ids).Pluck("remote_id", &made).Error; err != nil {
+		return nil, o.s.explain(ctx, err)
+	}
+	for _, id := range made {
+		known[id] = time.Time{}
+	}
+	return known, nil
+}
+
+// sameRemote gives the tables, the given one among them, that show the same
+// remote table of the same connection.
+func (o *Org) sameRemote(ctx context.Context, tableID string) ([]tableRow, error) {
+	var own tableRow
+	if err := o.rows(ctx, &own).Where("id = ?", tableID).Take(&own).Error; err != nil {
+		return nil, o.s.one(ctx, "table", tableID, err)
+	}
+	var all []tableRow
+	err := o.rows(ctx, &tableRow{}).Where("connection_id = ? AND remote_id = ?", own.ConnectionID, own.RemoteID).Order("id").Find(&all).Error
+	return all, o.s.explain(ctx, err)
+}
