@@ -104,6 +104,16 @@ func next(t *testing.T, conn *websocket.Conn) live.Message {
 	return m
 }
 
+// nextEvent skips the word that the subscription stands, which comes before or
+// after events that happen at the same moment.
+func nextEvent(t *testing.T, conn *websocket.Conn) live.Message {
+	m := next(t, conn)
+	for m.Op == "subscribed" {
+		m = next(t, conn)
+	}
+	return m
+}
+
 func state(t *testing.T, m live.Message) models.JobState {
 	require.Equal(t, "event", m.Op, "%+v", m)
 	require.Equal(t, models.EventJobChanged, m.Type)
@@ -136,11 +146,10 @@ func TestClientThatComesBackMissesNothing(t *testing.T) {
 	g.move(t, models.JobRunning)
 	second := g.dial(t)
 	ask(t, second, live.Request{Op: "subscribe", Topic: g.topic(), After: seen.ID})
-	require.Equal(t, models.JobPaused, state(t, next(t, second)))
-	require.Equal(t, models.JobRunning, state(t, next(t, second)))
-	require.Equal(t, "subscribed", next(t, second).Op)
+	require.Equal(t, models.JobPaused, state(t, nextEvent(t, second)))
+	require.Equal(t, models.JobRunning, state(t, nextEvent(t, second)))
 	g.move(t, models.JobPaused)
-	require.Equal(t, models.JobPaused, state(t, next(t, second)), "live again after catching up")
+	require.Equal(t, models.JobPaused, state(t, nextEvent(t, second)), "live again after catching up")
 }
 
 func TestUnknownPlaceInTheLogMeansReadAgain(t *testing.T) {
