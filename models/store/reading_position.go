@@ -34,7 +34,7 @@ type anchors struct {
 // first pass, which is waited for. When that takes too long it goes on, and the
 // answer is "records.preparing".
 func (r *reading) anchors(ctx context.Context, v *view) (*anchors, error) {
-	p, found, passing := r.lookAhead(v)
+	p, found, passing := r.lookAhead(v) //nolint:contextcheck // the pass goes on whoever asked for it
 	if found != nil || passing == nil {
 		return found, nil
 	}

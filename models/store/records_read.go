@@ -271,7 +271,8 @@ func (v *view) start(ctx context.Context, options ReadOptions) (from *startAt, s
 	}
 	if options.At <= 0 {
 		if v.large() && v.query.Filter == nil {
-			v.o.s.reading.lookAhead(v) // whoever reads the top of a grid scrolls next
+			// Whoever reads the top of a grid scrolls next.
+			v.o.s.reading.lookAhead(v) //nolint:contextcheck // the pass goes on whoever asked for it
 		}
 		return nil, 0, false, nil
 	}
