@@ -29,7 +29,7 @@ func (s *Server) createPost(q *request, t *Type) (*reply, *apiError) {
 	if err := s.applyPost(q, t, p, in, true); err != nil {
 		return nil, err
 	}
-	if p.Title == "" && p.Content == "" && p.Excerpt == "" {
+	if p.Title == "" && p.Content == "" && p.Excerpt == "" && t.holdsTexts() {
 		return nil, fail(http.StatusBadRequest, "empty_content", "Content, title, and excerpt are empty.")
 	}
 	if t.Slug == "post" && len(p.Terms["category"]) == 0 {
@@ -43,6 +43,13 @@ func (s *Server) createPost(q *request, t *Type) (*reply, *apiError) {
 	r.header.Set("Location", q.base+"wp/v2/"+t.RestBase+"/"+strconv.FormatInt(p.ID, 10))
 	r.changes = []Change{{Op: "create", Table: t.RestBase, ID: p.ID, Title: clip(p.Title, 120)}}
 	return r, nil
+}
+
+// holdsTexts reports whether rows of a type have a title, content and an
+// excerpt. wp_insert_post refuses a row without any only where all three could
+// be given: a page, which has no excerpt, may be made of a slug alone.
+func (t *Type) holdsTexts() bool {
+	return slices.Contains(t.Supports, "title") && slices.Contains(t.Supports, "editor") && slices.Contains(t.Supports, "excerpt")
 }
 
 func (s *Server) updatePost(q *request, t *Type, id int64) (*reply, *apiError) {
