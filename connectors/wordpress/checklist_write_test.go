@@ -354,6 +354,28 @@ func TestCase26_LostCreateIsLookedUp(t *testing.T) {
 			require.Equal(t, i < 8, len(f.Candidates) == 1, i)
 		}
 	})
+	t.Run("without any words", func(t *testing.T) {
+		for table, wordless := range map[string]connectors.WriteItem{
+			"pages": item("k", "", "slug", `"about"`, "content", "null"),
+			"posts": item("k", "", "content", quoted(`<!-- wp:image --><img src="/a.png"/><!-- /wp:image -->`)),
+		} {
+			b := newBench(t, fake.Options{}, fake.Demo())
+			before := len(b.readAll(table).records)
+			b.inject(fake.Fault{Kind: fake.FaultDrop, Apply: true, Method: "POST", Path: "/wp/v2/" + table})
+			require.Equal(t, connectors.Unknown, b.create(table, wordless)[0].Outcome)
+			require.Len(t, b.readAll(table).records, before+1, "%s: the site makes it", table)
+			wordy := item("other", "", "title", `"never sent"`)
+			long := time.Now().Add(-time.Hour)
+			found, err := b.c.FindCreated(t.Context(), b.schema(table), []connectors.FindItem{
+				{Key: wordless.Key, Values: wordless.Values, After: long}, {Key: wordy.Key, Values: wordy.Values, After: long},
+			})
+			require.NoError(t, err)
+			require.Len(t, found, 2)
+			require.Empty(t, found[0].Candidates)
+			require.False(t, found[0].Settled, "%s: it would be made twice (Promise 5)", table)
+			require.True(t, found[1].Settled, "what has words is still told apart")
+		}
+	})
 	t.Run("a term", func(t *testing.T) {
 		b := newBench(t, fake.Options{})
 		b.inject(fake.Fault{Kind: fake.FaultDrop, Method: "POST", Path: "/wp/v2/tags", Apply: true})

@@ -32,7 +32,7 @@ const lateWrite = 15 * time.Second
 // three are held against the planned values, the trash included: somebody may
 // have thrown it away. A match is by title and text, without tags: the site may
 // have taken HTML out, made the slug unique, or scheduled what was to be
-// published. It is never exact.
+// published. It is never exact. A create without any words never settles.
 func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, items []connectors.FindItem) ([]connectors.FindResult, error) {
 	results := make([]connectors.FindResult, len(items))
 	oldest := c.deps.Now()
@@ -40,6 +40,12 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 		results[i].Key = item.Key
 		// Whatever was on its way has arrived, was worked on, and shows.
 		results[i].Settled = c.deps.Now().Sub(item.After) >= limits.RequestTimeout+lateWrite+limits.LookupLag
+		// Promise 5: what has no words is not found by them, made or not. The site
+		// takes it: content of nothing but an image, and, in a type without one of
+		// title, editor and excerpt (pages), a row without any of them.
+		if len(words(schema, item.Values)) == 0 {
+			results[i].Settled = false
+		}
 		if item.After.Before(oldest) {
 			oldest = item.After
 		}
@@ -169,18 +175,23 @@ func couldBe(schema connectors.Schema, planned models.Fields, r connectors.Recor
 		parent, named := planned["parent"]
 		return same && (!named || sameValue(models.Column{Compare: models.CompareExact}, parent, models.CellOf(r.Fields, "parent")))
 	}
-	compared := false
-	for _, id := range []string{"title", "content", "excerpt"} {
-		want := bare(planned, id)
-		if want == "" {
-			continue
-		}
-		compared = true
-		if want != bareText(models.CellOf(r.Fields, id)) {
+	compared := words(schema, planned)
+	for _, id := range compared {
+		if bare(planned, id) != bareText(models.CellOf(r.Fields, id)) {
 			return false
 		}
 	}
-	return compared
+	return len(compared) > 0
+}
+
+// words are the columns that a lost create can be found by: of those held
+// against rows, the ones planned with more than tags.
+func words(schema connectors.Schema, planned models.Fields) []string {
+	columns := []string{"title", "content", "excerpt"}
+	if kindOf(schema) == kindTerms {
+		columns = []string{"name"}
+	}
+	return slices.DeleteFunc(columns, func(id string) bool { return bare(planned, id) == "" })
 }
 
 func bare(values models.Fields, id string) string { return bareText(values[id]) }
