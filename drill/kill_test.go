@@ -60,12 +60,14 @@ func (s *shot) fire(aim phase, skip int) {
 	case afterSend:
 		// The site is slow, so that the request is surely under way.
 		s.gate.at(skip, s.matches, func(g *gate) {
+			var seen int64
 			g.before = func() bool {
-				s.blog.fault(fake.Fault{Kind: fake.FaultSlow, DelayMS: 1500, Path: s.path()})
+				seen = s.blog.last()
+				s.blog.fault(fake.Fault{Kind: fake.FaultSlow, DelayMS: 8000, Path: s.path()})
 				return true
 			}
 			g.during = func() {
-				s.awaitPending()
+				s.awaitPending(seen)
 				kill()
 			}
 		})
@@ -111,10 +113,12 @@ func (s *shot) path() string {
 	return "/wp/v2/posts"
 }
 
-func (s *shot) awaitPending() {
-	over := time.Now().Add(5 * time.Second)
+// awaitPending waits until the blog has a request after one that it does not
+// answer for now.
+func (s *shot) awaitPending(after int64) {
+	over := time.Now().Add(7 * time.Second)
 	for time.Now().Before(over) {
-		for _, e := range s.blog.log(0) {
+		for _, e := range s.blog.log(after) {
 			if e.Answer == fake.AnswerPending && len(e.Faults) > 0 {
 				return
 			}
