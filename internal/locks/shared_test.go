@@ -1,6 +1,7 @@
 package locks_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,22 +11,44 @@ import (
 	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/internal/locks/lockstest"
 	"github.com/scratch-platform/scratch/internal/testkit"
+	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 )
+
+// named gives each test names of its own in one store.
+type named struct {
+	locks.Locker
+	prefix string
+}
+
+func (n named) Acquire(ctx context.Context, name string, ttl time.Duration) (locks.Lease, error) {
+	return n.Locker.Acquire(ctx, n.name(name), ttl)
+}
+
+func (n named) TryAcquire(ctx context.Context, name string, ttl time.Duration) (locks.Lease, error) {
+	return n.Locker.TryAcquire(ctx, n.name(name), ttl)
+}
+
+// name leaves names alone that are refused whatever comes before them.
+func (n named) name(name string) string {
+	if name == "" || len(name) > 200 {
+		return name
+	}
+	return n.prefix + name
+}
 
 func TestSharedOverTheStore(t *testing.T) {
 	for name, address := range map[string]func(testing.TB) string{"sqlite": testkit.SQLite, "postgres": testkit.Postgres} {
 		t.Run(name, func(t *testing.T) {
+			s, err := store.Open(t.Context(), store.Config{URL: address(t), Log: slog.New(slog.DiscardHandler), Now: time.Now})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			require.NoError(t, s.Migrate(t.Context()))
 			lockstest.Run(t, lockstest.Harness{
-				New: func(t *testing.T) locks.Locker {
-					s, err := store.Open(t.Context(), store.Config{URL: address(t), Log: slog.New(slog.DiscardHandler), Now: time.Now})
-					require.NoError(t, err)
-					t.Cleanup(func() { require.NoError(t, s.Close()) })
-					require.NoError(t, s.Migrate(t.Context()))
-					return locks.NewShared(s.System())
-				},
+				New:   func(*testing.T) locks.Locker { return named{locks.NewShared(s.System()), models.NewID("tst") + "/"} },
 				Peer:  func(_ *testing.T, of locks.Locker) locks.Locker { return of },
-				Slack: 2 * time.Second,
+				TTL:   3 * time.Second,
+				Slack: 3 * time.Second,
 			})
 		})
 	}

@@ -23,15 +23,22 @@ type Harness struct {
 	// In runs a test's body: inside testing/synctest for a locker without a
 	// network, plainly otherwise. nil is plainly.
 	In func(t *testing.T, body func(t *testing.T))
+	// TTL is how long the leases of the tests last; 0 takes 600 ms. A locker over
+	// a network needs several times the slowest call.
+	TTL time.Duration
 	// Slack is how much later than due something may happen.
 	Slack time.Duration
 }
 
-const ttl = 600 * time.Millisecond
+// shortTTL suits a locker whose calls take no time worth counting.
+const shortTTL = 600 * time.Millisecond
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
+	if h.TTL == 0 {
+		h.TTL = shortTTL
+	}
 	cases := []struct {
 		name string
 		body func(*testing.T, Harness)
@@ -70,16 +77,16 @@ func (h Harness) two(t *testing.T) (a, b locks.Locker) {
 	return a, h.Peer(t, a)
 }
 
-func take(t *testing.T, l locks.Locker, name string) locks.Lease {
+func (h Harness) take(t *testing.T, l locks.Locker, name string) locks.Lease {
 	t.Helper()
-	lease, err := l.TryAcquire(t.Context(), name, ttl)
+	lease, err := l.TryAcquire(t.Context(), name, h.TTL)
 	require.NoError(t, err)
 	return lease
 }
 
-func requireHeld(t *testing.T, l locks.Locker, name string) {
+func (h Harness) requireHeld(t *testing.T, l locks.Locker, name string) {
 	t.Helper()
-	_, err := l.TryAcquire(t.Context(), name, ttl)
+	_, err := l.TryAcquire(t.Context(), name, h.TTL)
 	require.ErrorIs(t, err, locks.ErrHeld)
 	require.ErrorContains(t, err, name)
 }
@@ -92,58 +99,58 @@ func elapse(d time.Duration) {
 
 func oneHolder(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	lease := take(t, a, "n")
-	requireHeld(t, a, "n")
-	requireHeld(t, b, "n")
+	lease := h.take(t, a, "n")
+	h.requireHeld(t, a, "n")
+	h.requireHeld(t, b, "n")
 	require.NoError(t, lease.Release(t.Context()))
 	require.NoError(t, lease.Release(t.Context()), "a second release does nothing")
-	take(t, b, "n")
+	h.take(t, b, "n")
 }
 
 func separateNames(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	take(t, a, "n1")
-	take(t, b, "n2")
+	h.take(t, a, "n1")
+	h.take(t, b, "n2")
 }
 
 func releaseWakes(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	lease := take(t, a, "n")
+	lease := h.take(t, a, "n")
 	start := time.Now()
-	time.AfterFunc(ttl/3, func() { _ = lease.Release(context.WithoutCancel(t.Context())) })
-	_, err := b.Acquire(t.Context(), "n", ttl)
+	time.AfterFunc(h.TTL/3, func() { _ = lease.Release(context.WithoutCancel(t.Context())) })
+	_, err := b.Acquire(t.Context(), "n", h.TTL)
 	require.NoError(t, err)
-	require.LessOrEqual(t, time.Since(start), ttl/3+h.Slack)
+	require.LessOrEqual(t, time.Since(start), h.TTL/3+h.Slack)
 }
 
 func takeover(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	old := take(t, a, "n")
+	old := h.take(t, a, "n")
 	start := time.Now()
-	_, err := b.Acquire(t.Context(), "n", ttl)
+	_, err := b.Acquire(t.Context(), "n", h.TTL)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(start), ttl-h.Slack/10)
-	require.LessOrEqual(t, time.Since(start), ttl+h.Slack)
-	require.ErrorIs(t, old.Renew(t.Context(), ttl), locks.ErrLost)
+	require.GreaterOrEqual(t, time.Since(start), h.TTL-h.Slack/10)
+	require.LessOrEqual(t, time.Since(start), h.TTL+h.Slack)
+	require.ErrorIs(t, old.Renew(t.Context(), h.TTL), locks.ErrLost)
 }
 
 func renewing(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	lease := take(t, a, "n")
+	lease := h.take(t, a, "n")
 	for range 4 {
-		elapse(ttl / 2)
-		require.NoError(t, lease.Renew(t.Context(), ttl))
-		requireHeld(t, b, "n")
+		elapse(h.TTL / 2)
+		require.NoError(t, lease.Renew(t.Context(), h.TTL))
+		h.requireHeld(t, b, "n")
 	}
 }
 
 func lateRelease(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	old := take(t, a, "n")
-	elapse(ttl + h.Slack/2)
-	next := take(t, b, "n")
+	old := h.take(t, a, "n")
+	elapse(h.TTL + h.Slack/2)
+	next := h.take(t, b, "n")
 	require.ErrorIs(t, old.Release(t.Context()), locks.ErrLost)
-	requireHeld(t, a, "n")
+	h.requireHeld(t, a, "n")
 	require.NoError(t, next.Release(t.Context()))
 }
 
@@ -152,29 +159,29 @@ func tokensGrow(t *testing.T, h Harness) {
 	var last int64
 	for range 5 {
 		for _, l := range []locks.Locker{a, b} {
-			lease := take(t, l, "n")
+			lease := h.take(t, l, "n")
 			require.Greater(t, lease.Token(), last)
 			last = lease.Token()
-			require.NoError(t, lease.Renew(t.Context(), ttl))
+			require.NoError(t, lease.Renew(t.Context(), h.TTL))
 			require.Equal(t, last, lease.Token(), "renewing keeps the token")
 			require.NoError(t, lease.Release(t.Context()))
 		}
 	}
-	expired := take(t, a, "n")
-	elapse(ttl + h.Slack/2)
-	require.Greater(t, take(t, b, "n").Token(), expired.Token())
+	expired := h.take(t, a, "n")
+	elapse(h.TTL + h.Slack/2)
+	require.Greater(t, h.take(t, b, "n").Token(), expired.Token())
 }
 
 func cancelledWait(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	take(t, a, "n")
-	ctx, cancel := context.WithTimeout(t.Context(), ttl/4)
+	h.take(t, a, "n")
+	ctx, cancel := context.WithTimeout(t.Context(), h.TTL/4)
 	defer cancel()
 	start := time.Now()
-	_, err := b.Acquire(ctx, "n", ttl)
+	_, err := b.Acquire(ctx, "n", h.TTL)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.LessOrEqual(t, time.Since(start), ttl/4+h.Slack)
-	_, err = b.TryAcquire(ctx, "other", ttl)
+	require.LessOrEqual(t, time.Since(start), h.TTL/4+h.Slack)
+	_, err = b.TryAcquire(ctx, "other", h.TTL)
 	require.Error(t, err, "an ended context takes nothing")
 }
 
@@ -188,7 +195,7 @@ func crowd(t *testing.T, h Harness) {
 			if i%2 == 0 {
 				l = b
 			}
-			_ = locks.Hold(t.Context(), l, "n", ttl, func(context.Context, locks.Lease) error {
+			_ = locks.Hold(t.Context(), l, "n", h.TTL, func(context.Context, locks.Lease) error {
 				if inside.Add(1) > 1 {
 					together.Add(1)
 				}
@@ -206,39 +213,39 @@ func crowd(t *testing.T, h Harness) {
 
 func holdRenews(t *testing.T, h Harness) {
 	a, b := h.two(t)
-	err := locks.TryHold(t.Context(), a, "n", ttl, func(ctx context.Context, _ locks.Lease) error {
-		elapse(3 * ttl)
-		_, err := b.TryAcquire(ctx, "n", ttl)
+	err := locks.TryHold(t.Context(), a, "n", h.TTL, func(ctx context.Context, _ locks.Lease) error {
+		elapse(3 * h.TTL)
+		_, err := b.TryAcquire(ctx, "n", h.TTL)
 		require.ErrorIs(t, err, locks.ErrHeld)
-		require.ErrorIs(t, locks.TryHold(ctx, b, "n", ttl, func(context.Context, locks.Lease) error { return nil }), locks.ErrHeld)
+		require.ErrorIs(t, locks.TryHold(ctx, b, "n", h.TTL, func(context.Context, locks.Lease) error { return nil }), locks.ErrHeld)
 		return ctx.Err()
 	})
 	require.NoError(t, err)
-	take(t, b, "n")
+	h.take(t, b, "n")
 }
 
 func holdFrees(t *testing.T, h Harness) {
 	a, b := h.two(t)
 	failure := context.DeadlineExceeded
-	require.ErrorIs(t, locks.Hold(t.Context(), a, "n", ttl, func(context.Context, locks.Lease) error { return failure }), failure)
+	require.ErrorIs(t, locks.Hold(t.Context(), a, "n", h.TTL, func(context.Context, locks.Lease) error { return failure }), failure)
 	require.Panics(t, func() {
-		_ = locks.Hold(t.Context(), b, "n", ttl, func(context.Context, locks.Lease) error { panic("broken") })
+		_ = locks.Hold(t.Context(), b, "n", h.TTL, func(context.Context, locks.Lease) error { panic("broken") })
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, locks.Hold(ctx, a, "n", ttl, func(context.Context, locks.Lease) error { cancel(); return nil }))
-	take(t, b, "n")
+	require.NoError(t, locks.Hold(ctx, a, "n", h.TTL, func(context.Context, locks.Lease) error { cancel(); return nil }))
+	h.take(t, b, "n")
 }
 
 func holdLoses(t *testing.T, h Harness) {
 	a, _ := h.two(t)
-	err := locks.Hold(t.Context(), a, "n", ttl, func(ctx context.Context, lease locks.Lease) error {
+	err := locks.Hold(t.Context(), a, "n", h.TTL, func(ctx context.Context, lease locks.Lease) error {
 		if err := lease.Release(ctx); err != nil { // as if it had expired
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(3 * ttl):
+		case <-time.After(3 * h.TTL):
 			return nil
 		}
 	})
@@ -250,12 +257,12 @@ func badInput(t *testing.T, h Harness) {
 	for _, c := range []struct {
 		name string
 		ttl  time.Duration
-	}{{"", ttl}, {strings.Repeat("x", 257), ttl}, {"n", 0}, {"n", -ttl}, {"n", locks.MaxTTL + 1}} {
+	}{{"", h.TTL}, {strings.Repeat("x", 257), h.TTL}, {"n", 0}, {"n", -h.TTL}, {"n", locks.MaxTTL + 1}} {
 		_, err := a.Acquire(t.Context(), c.name, c.ttl)
 		require.Error(t, err)
 		_, err = a.TryAcquire(t.Context(), c.name, c.ttl)
 		require.Error(t, err)
 	}
-	lease := take(t, a, "n")
+	lease := h.take(t, a, "n")
 	require.Error(t, lease.Renew(t.Context(), 0))
 }

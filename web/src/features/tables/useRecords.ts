@@ -85,6 +85,8 @@ function concerns(event: LiveEvent, tableId: string): boolean {
     case 'records.changed':
     case 'records.created':
     case 'records.deleted':
+    // A download tells of what it adds by the table's counts alone.
+    case 'table.changed':
       return event.data.table_id === tableId
     default:
       return false
