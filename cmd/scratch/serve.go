@@ -108,8 +108,29 @@ func (s *system) run(ctx context.Context, group *errgroup.Group, listener net.Li
 	group.Go(func() error { return s.reconciler.Run(ctx) })
 	if s.settings.Role != config.RoleFrontend {
 		group.Go(func() error { return s.work(ctx) })
+		group.Go(func() error { return s.cleanUp(ctx) })
 	}
 	group.Go(func() error { return serveHTTP(ctx, listener, handler) })
+}
+
+// cleanEvery is how often what is kept no longer is deleted.
+const cleanEvery = time.Hour
+
+// cleanUp deletes what is kept no longer, now and every hour. A failure waits
+// for the next time: nothing depends on it.
+func (s *system) cleanUp(ctx context.Context) error {
+	ticker := time.NewTicker(cleanEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.store.System().CleanUp(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "cleaning up failed; the next time goes on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }
 
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
