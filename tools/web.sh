@@ -47,12 +47,12 @@ build() {
 chromium() {
   local name
   for name in chromium chromium-browser google-chrome; do
-    command -v "$name" && return
+    type -P "$name" && return # the program, not this function
   done
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     say "installing Chromium with apt-get"
     { apt-get update -q || true; DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } >&2
-    command -v chromium
+    type -P chromium
     return
   fi
   say "the browser tests need Chromium: install it, or name one in SCRATCH_TEST_CHROMIUM"
