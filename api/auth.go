@@ -55,7 +55,7 @@ func (s *server) requirePrincipal(scope accounts.Scope) func(huma.Context, func(
 		c := humagin.Unwrap(ctx)
 		asker, problem := s.admit(c, scope)
 		if problem != nil {
-			s.refuse(c, problem)
+			s.answerError(c, problem)
 			return
 		}
 		next(huma.WithContext(ctx, asker.in(ctx.Context())))
@@ -67,7 +67,7 @@ func (s *server) signedIn(scope accounts.Scope, handle func(*gin.Context, models
 	return func(c *gin.Context) {
 		asker, problem := s.admit(c, scope)
 		if problem != nil {
-			s.refuse(c, problem)
+			s.answerError(c, problem)
 			return
 		}
 		c.Request = c.Request.WithContext(asker.in(c.Request.Context()))
@@ -177,15 +177,4 @@ func (s *server) cookie(r *http.Request) accounts.Cookie {
 		port = ""
 	}
 	return accounts.Cookie{Port: port, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://")}
-}
-
-// refuse answers a problem outside huma.
-func (s *server) refuse(c *gin.Context, p *models.Problem) {
-	doc := document(c.Request.Context(), s.Log, p)
-	c.Abort()
-	c.Header("Content-Type", "application/problem+json")
-	if doc.Status == http.StatusUnauthorized {
-		c.Header("WWW-Authenticate", `Bearer realm="scratch"`)
-	}
-	c.JSON(doc.Status, doc)
 }

@@ -44,7 +44,7 @@ func (s *server) recoverPanic(c *gin.Context) {
 		}
 		s.Log.ErrorContext(c.Request.Context(), "request panicked", "panic", caught, "stack", string(debug.Stack()))
 		if !c.Writer.Written() {
-			s.refuse(c, models.NewProblem(models.KindInternal, "internal.unexpected", "Something went wrong on our side.",
+			s.answerError(c, models.NewProblem(models.KindInternal, "internal.unexpected", "Something went wrong on our side.",
 				"Name the request id to your operator: it finds the cause in the log."))
 		}
 		c.Abort()
@@ -60,7 +60,7 @@ func (s *server) checkOrigin(c *gin.Context) {
 		return // Temporal's Web UI calls from its own origin; the codec checks for itself
 	}
 	if s.Settings.Local && !localHost(c.Request.Host) {
-		s.refuse(c, models.NewProblem(models.KindForbidden, "request.host",
+		s.answerError(c, models.NewProblem(models.KindForbidden, "request.host",
 			"This server answers to localhost only.", "Open it as http://localhost with the port it printed."))
 		return
 	}
@@ -68,7 +68,7 @@ func (s *server) checkOrigin(c *gin.Context) {
 	if origin == "" || s.ownOrigin(c.Request, origin) {
 		return
 	}
-	s.refuse(c, models.NewProblem(models.KindForbidden, "request.origin",
+	s.answerError(c, models.NewProblem(models.KindForbidden, "request.origin",
 		"This request came from a page of another site.", "Use the page this server itself serves, or send no Origin header."))
 }
 

@@ -31,7 +31,7 @@ func (s *server) readiness(c *gin.Context) {
 		if !ok {
 			p = models.NewProblem(models.KindUnavailable, "server.not_ready", models.Bound(err.Error(), models.MaxProblemText), "Run 'scratch doctor'.")
 		}
-		s.refuse(c, p)
+		s.answerError(c, p)
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})
@@ -46,22 +46,26 @@ func (s *server) notFound(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	s.refuse(c, models.NewProblem(models.KindNotFound, "request.no_such_path", "There is nothing at this path.", "See /docs for the paths there are."))
+	s.answerError(c, models.NewProblem(models.KindNotFound, "request.no_such_path", "There is nothing at this path.", "See /docs for the paths there are."))
 }
 
 func (s *server) methodNotAllowed(c *gin.Context) {
 	doc := document(c.Request.Context(), s.Log, models.NewProblem(models.KindInvalid, "request.method", "This path does not take "+models.Bound(c.Request.Method, 20)+".", "See /docs for what it takes."))
 	doc.Status, doc.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
-	c.Abort()
-	c.Header("Content-Type", "application/problem+json")
-	c.JSON(doc.Status, doc)
+	writeProblem(c, doc)
 }
 
 // answerError answers any error outside huma.
 func (s *server) answerError(c *gin.Context, err error) {
-	doc := document(c.Request.Context(), s.Log, err)
+	writeProblem(c, document(c.Request.Context(), s.Log, err))
+}
+
+func writeProblem(c *gin.Context, doc *ProblemDocument) {
 	c.Abort()
 	c.Header("Content-Type", "application/problem+json")
+	if doc.Status == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", `Bearer realm="scratch"`)
+	}
 	c.JSON(doc.Status, doc)
 }
 

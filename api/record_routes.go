@@ -228,10 +228,7 @@ func (s *server) writeRecords(ctx context.Context, in *writeInput) (*body[WriteR
 		}
 		writes = append(writes, w)
 	}
-	operation := in.Operation
-	if operation == "" {
-		operation = models.NewID(models.PrefixOperation)
-	}
+	operation := operationOr(in.Operation)
 	outcome, err := s.org(ctx).WriteRecords(ctx, t.ID, actorOf(ctx), operation, writes)
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ type feed struct {
 // follower is one connection's subscription to one topic.
 type follower struct {
 	deliver func(message) bool // false: the client is too slow or gone
-	drop    func(reason string)
+	drop    func()             // ends the connection
 }
 
 // message is an event on its way to a client.
@@ -192,7 +192,7 @@ func (f *feed) fanOut(m message) {
 	for w := range f.followers {
 		if !w.deliver(m) {
 			delete(f.followers, w)
-			w.drop("too slow")
+			w.drop()
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 	var writing sync.WaitGroup
 	writing.Go(func() { s.write(ctx) })
 	s.read(ctx)
-	s.drop("closed")
+	s.drop()
 	writing.Wait()
 	for _, sub := range s.topics {
 		h.leave(sub.feed, sub.follower)
@@ -104,7 +104,7 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 }
 
 // drop ends the connection; the reader and the writer notice.
-func (s *socket) drop(string) {
+func (s *socket) drop() {
 	s.once.Do(func() {
 		s.gone()
 		// Unblocks the reader, which waits on the network alone.
@@ -139,7 +139,7 @@ func (s *socket) write(ctx context.Context) {
 			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
 		}
 		if err != nil {
-			s.drop("write failed")
+			s.drop()
 			return
 		}
 	}
@@ -204,14 +204,14 @@ func (s *socket) subscribe(ctx context.Context, r Request) {
 	joined, from, err := s.hub.join(ctx, s.actor.OrganizationID, r.Topic, r.After, false, w)
 	switch {
 	case errors.Is(err, errTooSlow):
-		s.drop("too slow")
+		s.drop()
 	case err != nil:
 		s.hub.log.WarnContext(ctx, "subscribing failed", "topic", r.Topic, "error", err)
 		s.refuse(r.Topic, "live.unavailable", "The event log could not be read just now.", "Subscribe again in a moment.")
 	default:
 		s.topics[r.Topic] = &subscription{feed: joined, follower: w}
 		if !s.send(Message{Op: opSubscribed, Topic: r.Topic, ID: from}) {
-			s.drop("too slow")
+			s.drop()
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (s *socket) presence(r Request) {
 
 func (s *socket) refuse(topic, code, detail, hint string) {
 	if !s.send(Message{Op: opError, Topic: models.Bound(topic, 200), Code: code, Detail: detail, Hint: hint}) {
-		s.drop("too slow")
+		s.drop()
 	}
 }
 

@@ -34,7 +34,7 @@ func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Act
 				return false
 			}
 		},
-		drop: func(string) { cancel() },
+		drop: cancel,
 	}
 	// The events so far may be more than the queue holds, so somebody must
 	// drain it while we catch up.
