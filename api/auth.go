@@ -138,11 +138,8 @@ func (s *server) identify(c *gin.Context) (asker, error) {
 	if !ok {
 		return asker{}, nil
 	}
-	session, err := s.Store.System().SessionByHash(ctx, hash[:])
-	if err != nil {
-		return asker{}, err
-	}
-	return s.asker(ctx, session.OrganizationID, session.UserID, sessionScopes())
+	_, actor, err := s.Store.System().SessionByHash(ctx, hash[:])
+	return asker{actor: actor, scopes: sessionScopes()}, err
 }
 
 // actorByToken is who an API token acts for.
@@ -151,24 +148,13 @@ func (s *server) actorByToken(ctx context.Context, text string) (asker, error) {
 	if err != nil {
 		return asker{}, err
 	}
-	token, err := s.Store.System().TokenByHash(ctx, hash[:])
-	if err != nil {
-		return asker{}, err
-	}
-	return s.asker(ctx, token.OrganizationID, token.UserID, accounts.StoredScopes(token.Scopes))
+	token, actor, err := s.Store.System().TokenByHash(ctx, hash[:])
+	return asker{actor: actor, scopes: accounts.StoredScopes(token.Scopes)}, err
 }
 
 // sessionScopes are what a person signed in in a browser may do: everything in
 // their own organization, and nothing in all of them.
 func sessionScopes() accounts.Scopes { return accounts.AllScopes().Without(accounts.ScopeOperate) }
-
-func (s *server) asker(ctx context.Context, organizationID, userID string, scopes accounts.Scopes) (asker, error) {
-	user, err := s.Store.Org(organizationID).User(ctx, userID)
-	if err != nil {
-		return asker{}, err
-	}
-	return asker{actor: models.Actor{OrganizationID: organizationID, UserID: user.ID, Name: user.Name}, scopes: scopes}, nil
-}
 
 // cookie is how browsers of this server keep their session.
 func (s *server) cookie(r *http.Request) accounts.Cookie {

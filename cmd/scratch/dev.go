@@ -176,7 +176,7 @@ func (s *system) localToken(ctx context.Context, org models.Organization, user m
 	if text, err := os.ReadFile(path); err == nil {
 		token := strings.TrimSpace(string(text))
 		if hash, err := accounts.Parse(accounts.APIToken, token); err == nil {
-			if _, err := s.store.System().TokenByHash(ctx, hash[:]); err == nil {
+			if _, _, err := s.store.System().TokenByHash(ctx, hash[:]); err == nil {
 				return token, nil
 			}
 		}

@@ -159,7 +159,7 @@ func (s *system) checkOperator(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	token, err := s.store.System().TokenByHash(ctx, hash[:])
+	token, _, err := s.store.System().TokenByHash(ctx, hash[:])
 	if err != nil {
 		return err
 	}

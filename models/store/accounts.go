@@ -143,28 +143,45 @@ func (o *Org) DeleteToken(ctx context.Context, id string) error {
 	})
 }
 
-// TokenByHash gives the API token with that hash, or "auth.unknown" when there
-// is none or it has expired. Its last use is noted, at most once a minute.
-func (y *System) TokenByHash(ctx context.Context, hash []byte) (models.APIToken, error) {
-	var row apiTokenRow
-	err := y.rows(ctx, &apiTokenRow{}).Where("hash = ?", hash).Take(&row).Error
-	now := y.s.now()
+// ofUser is a credential's row with whose it is: both are read by one query,
+// for it comes before every request.
+type ofUser[T any] struct {
+	Row      T `gorm:"embedded"`
+	UserName string
+}
+
+// credential reads the row of that hash, and its user, from a table of
+// credentials. The error is gorm.ErrRecordNotFound where either is missing.
+func credential[T any](ctx context.Context, y *System, table string, hash []byte) (ofUser[T], error) {
+	var row ofUser[T]
+	err := y.rows(ctx, new(T)).Select(table+".*, users.name AS user_name").
+		Joins("JOIN users ON users.id = "+table+".user_id AND users.organization_id = "+table+".organization_id").
+		Where(table+".hash = ?", hash).Take(&row).Error
+	return row, err
+}
+
+// TokenByHash gives the API token with that hash and whom it acts for, or
+// "auth.unknown" when there is none or it has expired. Its last use is noted, at
+// most once a minute.
+func (y *System) TokenByHash(ctx context.Context, hash []byte) (models.APIToken, models.Actor, error) {
+	found, err := credential[apiTokenRow](ctx, y, "api_tokens", hash)
+	row, now := found.Row, y.s.now()
 	if errors.Is(err, gorm.ErrRecordNotFound) || (err == nil && row.ExpiresAt != nil && !row.ExpiresAt.After(now)) {
-		return models.APIToken{}, unknownCredential()
+		return models.APIToken{}, models.Actor{}, unknownCredential()
 	}
 	if err != nil {
-		return models.APIToken{}, y.s.explain(ctx, err)
+		return models.APIToken{}, models.Actor{}, y.s.explain(ctx, err)
 	}
 	if row.LastUsedAt == nil || now.Sub(*row.LastUsedAt) > time.Minute {
 		err := y.tx(ctx, func(tx *Tx) error {
 			return tx.db.Model(&apiTokenRow{}).Where("id = ?", row.ID).Update("last_used_at", now).Error
 		})
 		if err != nil {
-			return models.APIToken{}, err
+			return models.APIToken{}, models.Actor{}, err
 		}
 		row.LastUsedAt = &now
 	}
-	return models.APIToken(row), nil
+	return models.APIToken(row), models.Actor{OrganizationID: row.OrganizationID, UserID: row.UserID, Name: found.UserName}, nil
 }
 
 func unknownCredential() error {

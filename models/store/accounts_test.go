@@ -28,9 +28,10 @@ func TestTokensByHash(t *testing.T) {
 		org, actor := newOrg(t, s)
 		token := models.APIToken{ID: models.NewID(models.PrefixAPIToken), UserID: actor.UserID, Name: "ci", Hash: []byte("hash-1"), CreatedAt: s.now()}
 		require.NoError(t, org.CreateToken(ctx, token))
-		got, err := s.System().TokenByHash(ctx, token.Hash)
+		got, whose, err := s.System().TokenByHash(ctx, token.Hash)
 		require.NoError(t, err)
 		require.Equal(t, org.ID(), got.OrganizationID)
+		require.Equal(t, models.Actor{OrganizationID: org.ID(), UserID: actor.UserID, Name: actor.Name}, whose)
 		require.NotNil(t, got.LastUsedAt)
 		list, _, err := org.ListTokens(ctx, Page{})
 		require.NoError(t, err)
@@ -39,10 +40,10 @@ func TestTokensByHash(t *testing.T) {
 		past := s.now().Add(-time.Second)
 		expired := models.APIToken{ID: models.NewID(models.PrefixAPIToken), UserID: actor.UserID, Hash: []byte("hash-2"), CreatedAt: s.now(), ExpiresAt: &past}
 		require.NoError(t, org.CreateToken(ctx, expired))
-		_, err = s.System().TokenByHash(ctx, expired.Hash)
+		_, _, err = s.System().TokenByHash(ctx, expired.Hash)
 		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
 		require.NoError(t, org.DeleteToken(ctx, token.ID))
-		_, err = s.System().TokenByHash(ctx, token.Hash)
+		_, _, err = s.System().TokenByHash(ctx, token.Hash)
 		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
 	})
 }
@@ -80,11 +81,12 @@ func TestLinksAndTicketsWorkOnce(t *testing.T) {
 
 		session := Session{Hash: []byte("s"), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(time.Hour)}
 		require.NoError(t, y.CreateSession(ctx, session))
-		found, err := y.SessionByHash(ctx, session.Hash)
+		found, whose, err := y.SessionByHash(ctx, session.Hash)
 		require.NoError(t, err)
 		require.Equal(t, actor.UserID, found.UserID)
+		require.Equal(t, models.Actor{OrganizationID: org.ID(), UserID: actor.UserID, Name: actor.Name}, whose)
 		require.NoError(t, y.DeleteSession(ctx, session.Hash))
-		_, err = y.SessionByHash(ctx, session.Hash)
+		_, _, err = y.SessionByHash(ctx, session.Hash)
 		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
 	})
 }

@@ -278,7 +278,7 @@ func (p *pageSave) checkpoint(row *downloadRunRow) error {
 		if err != nil {
 			return err
 		}
-		if _, err := p.tx.exec("INSERT INTO download_seen (run_id, n, ids) VALUES (?, ?, ?)", row.ID, row.Pages, ids); err != nil {
+		if err := p.tx.queue("INSERT INTO download_seen (run_id, n, ids) VALUES (?, ?, ?)", row.ID, row.Pages, ids); err != nil {
 			return err
 		}
 	}
@@ -309,7 +309,7 @@ func (p *pageSave) tell(row *downloadRunRow) error {
 	if due {
 		row.ProgressedAt = micros(p.tx.now)
 	}
-	_, err := p.tx.exec(`UPDATE download_runs SET cursor = ?, complete = ?, watermark = ?, seen = ?, pages = ?, progress = ?, warnings = ?,
+	err := p.tx.queue(`UPDATE download_runs SET cursor = ?, complete = ?, watermark = ?, seen = ?, pages = ?, progress = ?, warnings = ?,
 		progressed_at = ? WHERE id = ?`, row.Cursor, row.Complete, row.Watermark, row.Seen, row.Pages, row.Progress, row.Warnings,
 		row.ProgressedAt, row.ID)
 	if err != nil {

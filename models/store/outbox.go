@@ -22,15 +22,11 @@ func (outboxRow) TableName() string { return "outbox" }
 // transaction is held: of two transactions that touch the same row, the one
 // that commits first also has the lower seq.
 func (tx *Tx) writeOutbox() error {
-	if len(tx.events) == 0 {
-		return nil
-	}
-	rows := make([]outboxRow, len(tx.events))
-	for i, e := range tx.events {
-		rows[i] = outboxRow{
-			OrganizationID: e.OrganizationID, Topic: e.Topic, Type: e.Type, Origin: e.Origin,
-			Data: asJSON(e.Data), At: e.At,
+	for _, e := range tx.events {
+		if err := tx.queue("INSERT INTO outbox (organization_id, topic, type, origin, data, at) VALUES (?, ?, ?, ?, ?, ?)",
+			e.OrganizationID, e.Topic, e.Type, e.Origin, asJSON(e.Data), e.At); err != nil {
+			return err
 		}
 	}
-	return tx.db.CreateInBatches(&rows, 500).Error
+	return nil
 }

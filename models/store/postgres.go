@@ -156,5 +156,8 @@ func migrationLock(d dialect) []goose.ProviderOption {
 
 // pgx gives fn the transaction's own connection, for COPY. PostgreSQL only.
 func (tx *Tx) pgx(fn func(context.Context, *pgx.Conn) error) error {
+	if err := tx.sql.drain(tx.ctx); err != nil {
+		return err
+	}
 	return onPgx(tx.conn, func(c *pgx.Conn) error { return fn(tx.ctx, c) })
 }

@@ -40,7 +40,7 @@ func (c *recordChanges) finish() error {
 	if !c.touched && c.added == 0 && c.edited == 0 {
 		return nil
 	}
-	_, err := c.tx.exec(`UPDATE tables SET record_count = record_count + ?, edited_count = edited_count + ?,
+	err := c.tx.queue(`UPDATE tables SET record_count = record_count + ?, edited_count = edited_count + ?,
 		records_version = records_version + 1 WHERE id = ? AND organization_id = ?`, c.added, c.edited, c.row.ID, c.tx.org)
 	c.row.RecordCount += c.added
 	c.row.EditedCount += c.edited
@@ -124,11 +124,10 @@ func (c *recordChanges) saveEdits(records []models.Record) error {
 		r := &records[i]
 		ids[i], edits[i], bases[i], states[i] = r.ID, fieldsText(r.Edits), fieldsText(r.EditBases), int16(r.State)
 	}
-	_, err := c.tx.exec(`UPDATE `+c.records+` r SET edits = u.edits::jsonb, edit_bases = u.bases::jsonb, state = u.state,
+	return c.tx.queue(`UPDATE `+c.records+` r SET edits = u.edits::jsonb, edit_bases = u.bases::jsonb, state = u.state,
 		row_version = r.row_version + 1, updated_at = ?
 		FROM unnest(?::bigint[], ?::text[], ?::text[], ?::smallint[]) u(id, edits, bases, state) WHERE r.id = u.id`,
 		micros(c.tx.now), ids, edits, bases, states)
-	return err
 }
 
 // saveBases writes what the service now says of records, with everything that

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -128,15 +127,16 @@ func requestDigest(tableID, kind string, request any) (string, error) {
 }
 
 func (tx *Tx) answered(operationID, digest string, answer any) (bool, error) {
-	var row operationAnswerRow
-	err := tx.rows(&row).Where("operation_id = ? AND request = ?", operationID, digest).Take(&row).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
+	var text string
+	err := tx.sql.QueryRowContext(tx.ctx, tx.s.dialect.bind("SELECT answer FROM operation_answers WHERE organization_id = ? AND operation_id = ? AND request = ?"),
+		tx.org, operationID, digest).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return true, json.Unmarshal([]byte(row.Answer), answer)
+	return true, json.Unmarshal([]byte(text), answer)
 }
 
 // remember puts the operation on its user's stack and keeps the answer.
@@ -149,36 +149,26 @@ func (w *recordWriter) remember(operationID, digest string, answer any) error {
 	if err != nil {
 		return err
 	}
-	return tx.db.Create(&operationAnswerRow{
-		OrganizationID: tx.org, OperationID: operationID, Request: digest, Answer: text, At: micros(tx.now),
-	}).Error
+	return tx.queue("INSERT INTO operation_answers (organization_id, operation_id, request, answer, at) VALUES (?, ?, ?, ?, ?)",
+		tx.org, operationID, digest, text, micros(tx.now))
 }
 
 // pushOperation puts an operation on top of what its user did in this tab; what
 // was undone before can then no more be redone.
 func (tx *Tx) pushOperation(w *recordWriter) error {
-	mine := tx.rows(&operationRow{}).Where("snapshot_id = ? AND user_id = ? AND tab = ?", w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab).
-		Session(&gorm.Session{})
-	var top []operationRow
-	if err := mine.Select("n", "state").Order("n DESC").Limit(1).Find(&top).Error; err != nil {
+	const mine = " WHERE organization_id = ? AND snapshot_id = ? AND user_id = ? AND tab = ?"
+	stack := []any{tx.org, w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab}
+	added, err := tx.exec(`INSERT INTO operations (organization_id, id, n, snapshot_id, user_id, tab, state, kind, at)
+		SELECT ?, ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM operations`+mine+" ON CONFLICT DO NOTHING",
+		append([]any{tx.org, w.operation, w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab, operationDone, w.kind, micros(tx.now)}, stack...)...)
+	if err != nil {
 		return err
 	}
-	top = append(top, operationRow{}) // below the first one
-	row := operationRow{
-		OrganizationID: tx.org, ID: w.operation, N: top[0].N + 1, SnapshotID: w.c.row.SnapshotID, UserID: w.actor.UserID, Tab: w.actor.Tab,
-		State: operationDone, Kind: w.kind, At: micros(tx.now),
-	}
-	result := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
-	if result.Error != nil {
-		return result.Error
-	}
-	if result.RowsAffected == 0 {
+	if added == 0 {
 		return tx.sameOperation(w)
 	}
-	if top[0].State != operationUndone { // what was undone lies on top
-		return nil
-	}
-	return mine.Where("state = ?", operationUndone).Update("state", operationDropped).Error
+	return tx.queue("UPDATE operations SET state = ?"+mine+" AND state = ?",
+		append(append([]any{operationDropped}, stack...), operationUndone)...)
 }
 
 // sameOperation refuses a further part under an id that is another's, or was
@@ -359,10 +349,10 @@ func (w *recordWriter) saveHistory() error {
 	if tx.s.dialect.name() != "postgres" {
 		return w.c.eachRow(query+one, len(w.history), values)
 	}
-	var args []any
 	for i := range w.history {
-		args = append(args, values(i)...)
+		if err := tx.queue(query+one, values(i)...); err != nil {
+			return err
+		}
 	}
-	_, err := tx.exec(query+strings.TrimSuffix(strings.Repeat(one+", ", len(w.history)), ", "), args...)
-	return err
+	return nil
 }

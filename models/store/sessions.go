@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
@@ -99,16 +101,18 @@ func (y *System) CreateSession(ctx context.Context, session Session) error {
 	})
 }
 
-// SessionByHash gives a session that has not expired, or "auth.unknown".
-func (y *System) SessionByHash(ctx context.Context, hash []byte) (Session, error) {
-	var rows []sessionRow
-	if err := y.rows(ctx, &sessionRow{}).Where("hash = ?", hash).Limit(1).Find(&rows).Error; err != nil {
-		return Session{}, y.s.explain(ctx, err)
+// SessionByHash gives a session that has not expired and who is signed in, or
+// "auth.unknown".
+func (y *System) SessionByHash(ctx context.Context, hash []byte) (Session, models.Actor, error) {
+	found, err := credential[sessionRow](ctx, y, "sessions", hash)
+	row := found.Row
+	if errors.Is(err, gorm.ErrRecordNotFound) || (err == nil && !row.ExpiresAt.After(y.s.now())) {
+		return Session{}, models.Actor{}, unknownCredential()
 	}
-	if len(rows) == 0 || !rows[0].ExpiresAt.After(y.s.now()) {
-		return Session{}, unknownCredential()
+	if err != nil {
+		return Session{}, models.Actor{}, y.s.explain(ctx, err)
 	}
-	return Session(rows[0]), nil
+	return Session(row), models.Actor{OrganizationID: row.OrganizationID, UserID: row.UserID, Name: found.UserName}, nil
 }
 
 // DeleteSession signs a browser out; an unknown session is no error.

@@ -25,7 +25,7 @@ type Tx struct {
 	s    *Store
 	org  string // empty in System transactions
 	conn *sql.Conn
-	sql  *sql.Tx
+	sql  *statements
 	db   *gorm.DB // GORM on this transaction
 	now  time.Time
 	// events are written to the outbox as the transaction's last statements.
@@ -90,16 +90,29 @@ func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wrot
 		return false, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // nothing once committed
+	run := &statements{Tx: sqlTx, conn: conn}
 	db := s.write.Session(&gorm.Session{NewDB: true, Context: ctx})
-	db.Statement.ConnPool = sqlTx
-	tx := &Tx{ctx: ctx, s: s, org: org, conn: conn, sql: sqlTx, db: db, now: s.now()}
-	if err := fn(tx); err != nil {
-		return false, err
-	}
-	if err := tx.writeOutbox(); err != nil {
+	db.Statement.ConnPool = run
+	tx := &Tx{ctx: ctx, s: s, org: org, conn: conn, sql: run, db: db, now: s.now()}
+	if err := tx.finish(fn); err != nil {
 		return false, err
 	}
 	return len(tx.events) > 0, sqlTx.Commit()
+}
+
+// finish runs the transaction's work up to its commit.
+func (tx *Tx) finish(fn func(*Tx) error) error {
+	err := fn(tx)
+	if err == nil {
+		err = tx.writeOutbox()
+	}
+	if err == nil {
+		err = tx.sql.drain(tx.ctx)
+	}
+	if tx.sql.failed != nil {
+		return tx.sql.failed // the first cause; err followed from it
+	}
+	return err
 }
 
 // rows starts a query on the model's table, bound to the organization
@@ -134,7 +147,14 @@ func (tx *Tx) savepoint(fn func() error) error {
 	if _, err := tx.exec("SAVEPOINT attempt"); err != nil {
 		return err
 	}
-	if err := fn(); err != nil {
+	err := fn()
+	if err == nil {
+		err = tx.sql.drain(tx.ctx) // what fn queued is part of the attempt
+	}
+	if tx.sql.failed != nil {
+		err, tx.sql.failed = tx.sql.failed, nil
+	}
+	if err != nil {
 		if _, undo := tx.exec("ROLLBACK TO SAVEPOINT attempt"); undo != nil {
 			return undo
 		}
@@ -144,7 +164,7 @@ func (tx *Tx) savepoint(fn func() error) error {
 		}
 		return err
 	}
-	_, err := tx.exec("RELEASE SAVEPOINT attempt")
+	_, err = tx.exec("RELEASE SAVEPOINT attempt")
 	return err
 }
 
