@@ -54,7 +54,7 @@ func (d *Downloads) ConfirmMissing(ctx context.Context, in ConfirmInput) (Confir
 	}
 	// Promise 2: only a complete enumeration says anything about what it did
 	// not show, and an incremental one never does.
-	if !run.Complete || run.Mode != models.DownloadFull {
+	if !run.Complete || !run.MayMiss() {
 		return ConfirmResult{}, nil
 	}
 	missing, err := db.MissingRecords(ctx, &run)

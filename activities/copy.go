@@ -28,6 +28,9 @@ const (
 // CopyResult says how far a turn came.
 type CopyResult struct {
 	Complete bool            `json:"complete"`
+	// Settled: nothing can be missing that was here before, so there is nothing
+	// to confirm.
+	Settled bool `json:"settled,omitempty"`
 	Seen     int64           `json:"seen"`
 	Progress models.Progress `json:"progress"`
 	// Wait asks the workflow to go on later; nil: at once.
@@ -62,7 +65,7 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (CopyResult, er
 		return CopyResult{}, fmt.Errorf("take up the download of table %s: %w", in.TableID, err)
 	}
 	if run.Complete {
-		return CopyResult{Complete: true, Seen: run.Seen, Progress: run.Progress}, nil
+		return CopyResult{Complete: true, Settled: !run.MayMiss(), Seen: run.Seen, Progress: run.Progress}, nil
 	}
 	stalls, err := stallsOf(ctx, run)
 	if err != nil {
@@ -158,7 +161,7 @@ func (c *copying) turn(ctx context.Context) (CopyResult, error) {
 }
 
 func (c *copying) result(complete bool, wait *Wait) CopyResult {
-	return CopyResult{Complete: complete, Seen: c.run.Seen, Progress: c.run.Progress, Wait: wait}
+	return CopyResult{Complete: complete, Settled: complete && !c.run.MayMiss(), Seen: c.run.Seen, Progress: c.run.Progress, Wait: wait}
 }
 
 // restart forgets what an enumeration saw whose cursor the service no longer

@@ -128,3 +128,8 @@ type DownloadRun struct {
 	CreatedAt      time.Time
 	EndedAt        *time.Time
 }
+
+// MayMiss reports whether a complete enumeration of this run can say anything
+// about records that it did not show: there were some when it began, and it read
+// the whole table (Promise 2).
+func (r *DownloadRun) MayMiss() bool { return r.Mode == DownloadFull && r.HadRecords > 0 }

@@ -47,7 +47,8 @@ func (d *download) run(ctx workflow.Context) error {
 	if err := d.begin(ctx); err != nil {
 		return err
 	}
-	if err := d.copy(ctx); err != nil {
+	settled, err := d.copy(ctx)
+	if err != nil || settled {
 		return err
 	}
 	return d.confirm(ctx)
@@ -75,7 +76,7 @@ func (d *download) begin(ctx workflow.Context) error {
 }
 
 // copy reads all pages, turn by turn, each from the last checkpoint.
-func (d *download) copy(ctx workflow.Context) error {
+func (d *download) copy(ctx workflow.Context) (settled bool, err error) {
 	d.phase = "reading"
 	for {
 		var turn activities.CopyResult
@@ -83,19 +84,19 @@ func (d *download) copy(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(policy.RemoteRead(ctx, "Read and store the table's records"), downloads.CopyPages,
 				activities.CopyInput{RunInput: d.input, Turn: policy.Turn}).Get(ctx, &turn)
 		}); err != nil {
-			return err
+			return false, err
 		}
 		d.progress = turn.Progress
 		switch {
 		case turn.Complete:
-			return nil
+			return turn.Settled, nil
 		case turn.Wait != nil:
 			if err := d.waitOut(ctx, turn.Wait, turn.Seen); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !d.paused {
-			return workflow.NewContinueAsNewError(ctx, contract.WorkflowDownload, d.input.DownloadInput)
+			return false, workflow.NewContinueAsNewError(ctx, contract.WorkflowDownload, d.input.DownloadInput)
 		}
 	}
 }

@@ -25,6 +25,18 @@ func TestDownloadGoesStepByStep(t *testing.T) {
 	require.Equal(t, "begin copy copy copy confirm finish:completed", s.story(), "a turn that is over is followed by another")
 }
 
+// A first download has nothing to confirm: nothing was here that could be gone.
+func TestDownloadConfirmsNothingWhereNothingCanBeMissing(t *testing.T) {
+	s := downloading(t)
+	s.begins(begun)
+	settled := complete
+	settled.Settled = true
+	s.copies(settled)
+	s.download()
+	require.NoError(t, s.GetWorkflowError())
+	require.Equal(t, "begin copy finish:completed", s.story())
+}
+
 // A rate limit or a service that is away is waited for, shown as waiting, and
 // spends no attempt.
 func TestDownloadWaitsForTheService(t *testing.T) {
