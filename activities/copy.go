@@ -27,10 +27,10 @@ const (
 
 // CopyResult says how far a turn came.
 type CopyResult struct {
-	Complete bool            `json:"complete"`
+	Complete bool `json:"complete"`
 	// Settled: nothing can be missing that was here before, so there is nothing
 	// to confirm.
-	Settled bool `json:"settled,omitempty"`
+	Settled  bool            `json:"settled,omitempty"`
 	Seen     int64           `json:"seen"`
 	Progress models.Progress `json:"progress"`
 	// Wait asks the workflow to go on later; nil: at once.
