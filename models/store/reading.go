@@ -30,7 +30,7 @@ type reading struct {
 // Bounds of what is kept.
 const (
 	keptCounts    = 128 // of at most 10,000 ids each
-	keptPositions = 64
+	keptPositions = 32  // of at most maxAnchors each
 	// workTime bounds work beside an answer: a count, a pass over positions.
 	workTime = 60 * time.Second
 )

@@ -10,9 +10,15 @@ import (
 	"github.com/scratch-platform/scratch/models"
 )
 
-// anchorEvery is how many rows lie between two anchors: the most a page by
-// ordinal has to skip.
-const anchorEvery = 500
+const (
+	// anchorEvery is how many rows lie between two anchors: the most a page by
+	// ordinal has to skip. It is the page of a grid, which so skips none: a row
+	// far down costs what the first does.
+	anchorEvery = 100
+	// maxAnchors bounds the anchors of one view, about 100 bytes each. In larger
+	// tables they lie further apart.
+	maxAnchors = 10_000
+)
 
 // positions are the anchors of one view, and the pass that finds them anew.
 type positions struct {
@@ -23,10 +29,20 @@ type positions struct {
 	err     error
 }
 
-// anchors are the places of every 500th record of a view, of rows 0, 500, …
+// anchors are the places of every so many records of a view, row 0 the first.
 type anchors struct {
 	version int64
+	every   int64
 	places  []place
+}
+
+// before gives the last anchor up to a row, and how many rows lie between.
+func (a *anchors) before(row int64) (from *startAt, skip int64) {
+	n := min(row/a.every, int64(len(a.places))-1)
+	if n < 0 {
+		return nil, row // the view had no rows
+	}
+	return &startAt{place: a.places[n], inclusive: true}, row - n*a.every
 }
 
 // anchors gives the anchors of a view: those at hand even when the table has
@@ -75,11 +91,12 @@ func (r *reading) lookAhead(v *view) (p *positions, found *anchors, passing chan
 
 func (r *reading) pass(ctx context.Context, v *view, p *positions, passing chan struct{}) {
 	start := r.s.now()
-	places, err := v.everyNth(ctx, anchorEvery)
+	every := max(anchorEvery, v.table.RecordCount/maxAnchors)
+	places, err := v.everyNth(ctx, every)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.err = err; err == nil {
-		p.found = &anchors{version: v.version, places: places}
+		p.found = &anchors{version: v.version, every: every, places: places}
 	}
 	p.passed = r.s.now()
 	p.took = p.passed.Sub(start)

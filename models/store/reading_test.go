@@ -52,7 +52,7 @@ func TestALargeTableIsReadThroughIndexAnchorsAndCounts(t *testing.T) {
 			require.Equal(t, sort == "title" || sort == "-views,title", page.Preparing, "the first sort by a column builds its index")
 			require.EqualValues(t, 1280, settle(t, org, table, ReadOptions{Query: q, Limit: 1}).Total)
 			all := remoteIDs(t, org, table.ID, q, 400)
-			for _, at := range []int{0, 1, 499, 500, 501, 1151, 1152, 1279, 1280, 5000} {
+			for _, at := range []int{0, 1, 99, 100, 101, 499, 500, 501, 1151, 1152, 1279, 1280, 5000} {
 				page := settle(t, org, table, ReadOptions{Query: q, At: int64(at), Limit: 3})
 				for i, r := range page.Records {
 					require.Equalf(t, all[at+i], r.RemoteID, "sort %s at %d", sort, at)
@@ -153,4 +153,18 @@ func TestATableThatIsOnlyReadTakesScratchColumns(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, stored.EditedCount, "a Scratch column is never published")
 	})
+}
+
+// Breaks when a row is looked for from the wrong anchor.
+func TestTheAnchorBeforeARow(t *testing.T) {
+	a := &anchors{every: 100, places: []place{{ID: 10}, {ID: 20}, {ID: 30}}}
+	for row, want := range map[int64]struct{ id, skip int64 }{0: {10, 0}, 99: {10, 99}, 100: {20, 0}, 250: {30, 50}, 1000: {30, 800}} {
+		from, skip := a.before(row)
+		require.Equal(t, want.id, from.ID, "row %d", row)
+		require.Equal(t, want.skip, skip, "row %d", row)
+		require.True(t, from.inclusive)
+	}
+	from, skip := (&anchors{every: 100}).before(7)
+	require.Nil(t, from, "a view without rows")
+	require.EqualValues(t, 7, skip)
 }

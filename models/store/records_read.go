@@ -283,11 +283,8 @@ func (v *view) start(ctx context.Context, options ReadOptions) (from *startAt, s
 	if err != nil || anchors == nil {
 		return nil, options.At, false, err
 	}
-	n := min(options.At/anchorEvery, int64(len(anchors.places))-1)
-	if n < 0 {
-		return nil, options.At, anchors.version != v.version, nil
-	}
-	return &startAt{place: anchors.places[n], inclusive: true}, options.At - n*anchorEvery, anchors.version != v.version, nil
+	from, skip = anchors.before(options.At)
+	return from, skip, anchors.version != v.version, nil
 }
 
 // startAt is a place to start from; inclusive when the record there is the
