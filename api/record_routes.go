@@ -213,14 +213,11 @@ func (s *server) listHistory(ctx context.Context, in *historyInput) (*body[list[
 }
 
 func (s *server) writeRecords(ctx context.Context, in *writeInput) (*body[WriteResult], error) {
-	t, err := s.table(ctx, in.TablePath)
-	if err != nil {
-		return nil, err
-	}
 	writes := make([]models.RecordWrite, 0, len(in.Body.Operations))
 	for i, o := range in.Body.Operations {
 		w := models.RecordWrite{Op: o.Op, Fields: o.Fields, Seen: o.Seen, Cells: o.Cells}
 		if o.Op != models.OpCreate {
+			var err error
 			if w.ID, err = recordID(o.ID); err != nil {
 				return nil, models.NewProblem(models.KindInvalid, "records.invalid_operation", "An operation names no record.", "Give the id of the record it changes.").
 					WithFields(models.FieldProblem{Field: "operations[" + strconv.Itoa(i) + "].id", Detail: "not a record id"})
@@ -229,7 +226,7 @@ func (s *server) writeRecords(ctx context.Context, in *writeInput) (*body[WriteR
 		writes = append(writes, w)
 	}
 	operation := operationOr(in.Operation)
-	outcome, err := s.org(ctx).WriteRecords(ctx, t.ID, actorOf(ctx), operation, writes)
+	outcome, err := s.org(ctx).In(in.ID).WriteRecords(ctx, in.TID, actorOf(ctx), operation, writes)
 	if err != nil {
 		return nil, err
 	}

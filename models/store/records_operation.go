@@ -158,14 +158,17 @@ func (w *recordWriter) remember(operationID, digest string, answer any) error {
 func (tx *Tx) pushOperation(w *recordWriter) error {
 	const mine = " WHERE organization_id = ? AND snapshot_id = ? AND user_id = ? AND tab = ?"
 	stack := []any{tx.org, w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab}
-	added, err := tx.exec(`INSERT INTO operations (organization_id, id, n, snapshot_id, user_id, tab, state, kind, at)
+	added := func(rows int64) error {
+		if rows == 0 {
+			return tx.sameOperation(w)
+		}
+		return nil
+	}
+	err := tx.queueThen(added, `INSERT INTO operations (organization_id, id, n, snapshot_id, user_id, tab, state, kind, at)
 		SELECT ?, ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM operations`+mine+" ON CONFLICT DO NOTHING",
 		append([]any{tx.org, w.operation, w.c.row.SnapshotID, w.actor.UserID, w.actor.Tab, operationDone, w.kind, micros(tx.now)}, stack...)...)
 	if err != nil {
 		return err
-	}
-	if added == 0 {
-		return tx.sameOperation(w)
 	}
 	return tx.queue("UPDATE operations SET state = ?"+mine+" AND state = ?",
 		append(append([]any{operationDropped}, stack...), operationUndone)...)

@@ -360,3 +360,16 @@ func TestWhateverHappensNothingTypedIsLost(t *testing.T) {
 		})
 	})
 }
+
+// Breaks when a path that names a table of another snapshot is quietly right.
+func TestATableIsFoundInItsOwnSnapshotOnly(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, ana, table := posts(t, s)
+		other, _ := newSnapshot(t, org)
+		add := []models.RecordWrite{{Op: models.OpCreate, Fields: typed("title", `"one"`)}}
+		_, err := org.In(other.ID).WriteRecords(t.Context(), table.ID, ana, opID(), add)
+		require.True(t, models.HasCode(err, "table.not_found"), "%v", err)
+		_, err = org.In(table.SnapshotID).WriteRecords(t.Context(), table.ID, ana, opID(), add)
+		require.NoError(t, err)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
@@ -196,15 +197,25 @@ func (o *Org) UpdateTable(ctx context.Context, id string, update TableUpdate) (m
 // transaction that changes a table's columns or counters.
 func (tx *Tx) lockTable(id string) (tableRow, error) {
 	var row tableRow
-	err := tx.rows(&row).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error
+	err := tx.tables(id).Clauses(clause.Locking{Strength: "UPDATE"}).Take(&row).Error
 	return row, tx.s.one(tx.ctx, "table", id, err)
 }
 
 // table reads a table's row without locking it.
 func (tx *Tx) table(id string) (tableRow, error) {
 	var row tableRow
-	err := tx.rows(&row).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error
+	err := tx.tables(id).Take(&row).Error
 	return row, tx.s.one(tx.ctx, "table", id, err)
+}
+
+// tables finds a table that is there, in the snapshot the transaction is bound
+// to.
+func (tx *Tx) tables(id string) *gorm.DB {
+	q := tx.rows(&tableRow{}).Where("id = ? AND deleted_at IS NULL", id)
+	if tx.within != "" {
+		q = q.Where("snapshot_id = ?", tx.within)
+	}
+	return q
 }
 
 // RemoveTable takes a table out of its snapshot; nothing changes at the

@@ -21,20 +21,26 @@ const txAttempts = 6
 // to; that function may be run again from the start, so it must not change
 // anything outside that a second run would not put right.
 type Tx struct {
-	ctx  context.Context //nolint:containedctx // a transaction lives within one call
-	s    *Store
-	org  string // empty in System transactions
-	conn *sql.Conn
-	sql  *statements
-	db   *gorm.DB // GORM on this transaction
-	now  time.Time
+	ctx    context.Context //nolint:containedctx // a transaction lives within one call
+	s      *Store
+	org    string // empty in System transactions
+	within string // a snapshot; when set, tables of others are not found
+	conn   *sql.Conn
+	sql    *statements
+	db     *gorm.DB // GORM on this transaction
+	now    time.Time
 	// events are written to the outbox as the transaction's last statements.
 	events []models.Event
 }
 
 // tx runs fn in one writing transaction of the organization: all of it is
 // committed, with its events, or nothing.
-func (o *Org) tx(ctx context.Context, fn func(*Tx) error) error { return o.s.tx(ctx, o.id, fn) }
+func (o *Org) tx(ctx context.Context, fn func(*Tx) error) error {
+	return o.s.tx(ctx, o.id, func(tx *Tx) error {
+		tx.within = o.snapshot
+		return fn(tx)
+	})
+}
 
 // tx runs fn in one writing transaction across organizations.
 func (y *System) tx(ctx context.Context, fn func(*Tx) error) error { return y.s.tx(ctx, "", fn) }

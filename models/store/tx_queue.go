@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,6 +13,7 @@ import (
 type queued struct {
 	query string
 	args  []any
+	then  func(affected int64) error // nil: whatever it touched
 }
 
 // queue adds a statement whose answer nobody needs: it runs before the next one
@@ -19,9 +21,17 @@ type queued struct {
 // were queued travel together, for the time of one, which is most of what a
 // small write costs. The order of statements is that of the calls, and a failure
 // ends the transaction as any other.
-func (tx *Tx) queue(query string, args ...any) error {
+func (tx *Tx) queue(query string, args ...any) error { return tx.queueThen(nil, query, args...) }
+
+// queueThen is queue with a look at how many rows the statement touched, once it
+// has run; an error of then fails the transaction. then must run no statement
+// that would have to come before others that are queued.
+func (tx *Tx) queueThen(then func(affected int64) error, query string, args ...any) error {
 	if tx.s.dialect.name() != "postgres" {
-		_, err := tx.exec(query, args...)
+		affected, err := tx.exec(query, args...)
+		if err == nil && then != nil {
+			err = then(affected)
+		}
 		return err
 	}
 	for i, arg := range args {
@@ -33,7 +43,7 @@ func (tx *Tx) queue(query string, args ...any) error {
 			args[i] = value
 		}
 	}
-	tx.sql.waiting = append(tx.sql.waiting, queued{tx.s.dialect.bind(query), args})
+	tx.sql.waiting = append(tx.sql.waiting, queued{tx.s.dialect.bind(query), args, then})
 	return nil
 }
 
@@ -57,8 +67,24 @@ func (s *statements) drain(ctx context.Context) error {
 	for _, q := range s.waiting {
 		batch.Queue(q.query, q.args...)
 	}
-	s.waiting = s.waiting[:0]
-	s.failed = onPgx(s.conn, func(c *pgx.Conn) error { return c.SendBatch(ctx, &batch).Close() })
+	sent, affected := s.waiting, make([]int64, len(s.waiting))
+	s.waiting = nil
+	s.failed = onPgx(s.conn, func(c *pgx.Conn) error {
+		answers := c.SendBatch(ctx, &batch)
+		for i := range sent {
+			tag, err := answers.Exec()
+			if err != nil {
+				return errors.Join(err, answers.Close())
+			}
+			affected[i] = tag.RowsAffected()
+		}
+		return answers.Close()
+	})
+	for i := 0; i < len(sent) && s.failed == nil; i++ {
+		if sent[i].then != nil {
+			s.failed = sent[i].then(affected[i])
+		}
+	}
 	return s.failed
 }
 
