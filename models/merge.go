@@ -42,7 +42,8 @@ func (c Comparison) InConflict(base, editBase, edit json.RawMessage) bool {
 }
 
 // ConflictsOf lists the cells of a record that both sides changed, in the
-// order of the table's columns.
+// order of the table's columns. A column the service no longer has says nothing
+// that an edit could be in conflict with: the edit waits until it comes back.
 func ConflictsOf(columns []Column, r *Record) []CellConflict {
 	if len(r.Edits) == 0 || r.State == RecordNew {
 		return nil
@@ -50,7 +51,7 @@ func ConflictsOf(columns []Column, r *Record) []CellConflict {
 	var conflicts []CellConflict
 	for _, c := range columns {
 		edit, ok := r.Edits[c.ID]
-		if !ok || c.Local {
+		if !ok || c.Local || c.Removed {
 			continue
 		}
 		base, editBase := r.BaseCell(c.ID), r.EditBases[c.ID]

@@ -228,3 +228,18 @@ func TestThePlanHashCoversWhatIsSentAndNothingElse(t *testing.T) {
 		require.Falsef(t, models.SameItem(&first, &changed), "a changed %s must change the hash", name)
 	}
 }
+
+// Breaks when an edit on a column that the service took away is lost, or shows
+// as a conflict that nobody could settle.
+func TestAnEditOnARemovedColumnWaitsForIt(t *testing.T) {
+	removed := []models.Column{twoColumns[0], twoColumns[1]}
+	for i := range removed {
+		removed[i].Removed = removed[i].ID == "title"
+	}
+	r := mustSet(t, record(`{"tags":[],"title":"a"}`), fields("title", `"mine"`), nil)
+	r = models.Rebase(removed, r, raw(`{"tags":[]}`))
+	require.Equal(t, fields("title", `"mine"`), r.Edits)
+	require.Empty(t, models.ConflictsOf(removed, &r))
+	r = models.Rebase(twoColumns, r, raw(`{"tags":[],"title":"theirs"}`))
+	require.Len(t, models.ConflictsOf(twoColumns, &r), 1, "it came back with another value")
+}
