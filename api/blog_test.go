@@ -10,6 +10,7 @@ import (
 
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/connectors/wordpress/fake"
+	"github.com/scratch-platform/scratch/models"
 )
 
 type page[T any] struct {
@@ -122,6 +123,18 @@ func TestSnapshotLifeCycle(t *testing.T) {
 	g.play(t, scenario{method: http.MethodDelete, path: "/api/v1/snapshots/" + snapshot.ID, status: 204})
 	g.play(t, scenario{method: http.MethodGet, path: "/api/v1/snapshots/" + snapshot.ID, status: 404, code: "snapshot.not_found"})
 	g.play(t, scenario{method: http.MethodGet, path: "/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID, status: 404})
+}
+
+// Breaks when a new name empties what else a Scratch column has.
+func TestARenamedColumnKeepsItsKind(t *testing.T) {
+	g := newStage(t)
+	snapshot, table := g.blog(t)
+	path := "/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID + "/columns"
+	made := read[models.Column](t, g.play(t, scenario{method: http.MethodPost, path: path, body: `{"name":"Score","kind":"number"}`, status: 201}))
+	renamed := read[models.Column](t, g.play(t, scenario{method: http.MethodPatch, path: path + "/" + made.ID, body: `{"name":"Points"}`, status: 200}))
+	made.Name = "Points"
+	require.Equal(t, made, renamed)
+	g.play(t, scenario{method: http.MethodPatch, path: path + "/unheard-of", body: `{"name":"X"}`, status: 404, code: "column.not_found"})
 }
 
 func TestRecordsAreMadeEditedAndUndone(t *testing.T) {

@@ -225,10 +225,13 @@ func (s *server) addColumn(ctx context.Context, in *addColumn) (*body[models.Col
 }
 
 func (s *server) renameColumn(ctx context.Context, in *changeColumn) (*body[models.Column], error) {
-	if _, err := s.table(ctx, in.TablePath); err != nil {
+	table, err := s.table(ctx, in.TablePath)
+	if err != nil {
 		return nil, err
 	}
-	column, err := s.org(ctx).UpdateColumn(ctx, in.TID, models.Column{ID: in.CID, Name: in.Body.Name})
+	column, _ := table.Column(in.CID) // one that is not there is refused by the store
+	column.ID, column.Name = in.CID, in.Body.Name
+	column, err = s.org(ctx).UpdateColumn(ctx, in.TID, column)
 	if err != nil {
 		return nil, err
 	}
