@@ -47,12 +47,26 @@ func OwnTemporal(t testing.TB) *devserver.Server {
 	return server
 }
 
+// TemporalCLI is the path of the CLI that the tests' servers are run with, for
+// tests that use it as an operator does.
+func TemporalCLI(t testing.TB) string {
+	t.Helper()
+	cli, err := findCLI(t.Context())
+	require.NoError(t, err, "this test needs Temporal's CLI: run `make test`")
+	return cli
+}
+
+func report(line string) { _, _ = os.Stderr.WriteString("temporal: " + line + "\n") }
+
+func findCLI(ctx context.Context) (string, error) {
+	return devserver.Finder{Path: os.Getenv(temporalCLI), Report: report}.Find(ctx)
+}
+
 func startTemporal(t testing.TB, dataDir string) (*devserver.Server, error) {
 	t.Helper()
 	// The server outlives the test that happened to start it.
 	ctx := context.WithoutCancel(t.Context())
-	report := func(line string) { _, _ = os.Stderr.WriteString("temporal: " + line + "\n") }
-	cli, err := devserver.Finder{Path: os.Getenv(temporalCLI), Report: report}.Find(ctx)
+	cli, err := findCLI(ctx)
 	if err != nil {
 		return nil, err
 	}

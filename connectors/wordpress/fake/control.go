@@ -3,6 +3,7 @@ package fake
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 //	POST   /_fake/faults                one Fault or a list → {"ids":[…]}
 //	DELETE /_fake/faults[?id=…]         one off, or all
 //	GET    /_fake/state[?table=posts]   row counts, or the rows of one table
+//	PUT    /_fake/meta?of=post          a list of MetaKey: what a plugin registers from now on
 //	POST   /_fake/reset                 first content, no faults, empty log
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	if !fromLoopback(r) {
@@ -35,6 +37,8 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "GET /_fake/state":
 		answer(w, http.StatusOK, s.snapshot(r.URL.Query().Get("table")))
+	case "PUT /_fake/meta":
+		s.controlMeta(w, r)
 	case "POST /_fake/reset":
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
@@ -105,6 +109,23 @@ func (s *Server) controlInject(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusCreated, map[string]any{"ids": ids})
+}
+
+// controlMeta registers other meta keys for a post type or taxonomy, as a plugin
+// that was updated does. Values of keys that are no longer registered stay in
+// the site's database, unseen.
+func (s *Server) controlMeta(w http.ResponseWriter, r *http.Request) {
+	var keys []MetaKey
+	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&keys); err != nil {
+		http.Error(w, "not a list of meta keys: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.Configure(func(o *Options) {
+		meta := maps.Clone(o.Meta)
+		meta[r.URL.Query().Get("of")] = keys
+		o.Meta = meta
+	})
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // snapshot is the site's database in short, or one table of it in full.

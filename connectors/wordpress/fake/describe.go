@@ -132,7 +132,7 @@ func (s *Server) options(_ *request, parts []string) (*reply, *apiError) {
 			if !k.Single {
 				kind = "array"
 			}
-			meta[k.Key] = map[string]any{"type": kind, "title": "", "description": "", "default": ""}
+			meta[k.Key] = map[string]any{"type": kind, "title": k.Title, "description": "", "default": ""}
 		}
 		props["meta"] = map[string]any{"type": "object", "context": []string{"view", "edit"}, "properties": meta}
 		for _, slug := range t.Taxonomies {

@@ -92,11 +92,12 @@ type Taxonomy struct {
 }
 
 // MetaKey is a meta key registered with show_in_rest. Type is one of string,
-// integer, number, boolean.
+// integer, number, boolean. Title is the label that WordPress takes since 6.7.
 type MetaKey struct {
-	Key    string
-	Type   string
-	Single bool
+	Key    string `json:"key"`
+	Type   string `json:"type"`
+	Single bool   `json:"single"`
+	Title  string `json:"title,omitempty"`
 }
 
 func coreTypes() []Type {
