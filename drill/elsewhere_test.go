@@ -138,30 +138,3 @@ func TestNoLiveRecordIsSwept(t *testing.T) {
 	require.NotEmpty(t, warnings)
 	require.Equal(t, "download.empty_answer", warnings[0].Code)
 }
-
-// A publish that an operator resets goes on as the same job, and makes nothing
-// twice (Promises 5 and 9).
-func TestResetPublishMakesNothingTwice(t *testing.T) {
-	t.Parallel()
-	b := newBlog(t, 5)
-	g := newGate(t, b)
-	p := dev(t)
-	s := p.open(g.address)
-	s.download()
-	for i := range 70 {
-		s.write(create(createdTitle(i)))
-	}
-	plan := s.plan()
-	engine := p.engine()
-	arrived := make(chan struct{})
-	g.at(1, asksForWrite, func(g *gate) { g.before = func() bool { close(arrived); return true }; g.told = func() {} })
-	job := s.apply(plan)
-	<-arrived
-	reset(t, engine, job.WorkflowID)
-	job = p.await(job.ID, 4*time.Minute, isFinal)
-	require.Equal(t, models.JobCompleted, job.State, "%v", job.Problem)
-	require.EqualValues(t, 70, job.Progress.Created)
-	for i := range 70 {
-		require.Len(t, b.titled(createdTitle(i)), 1)
-	}
-}

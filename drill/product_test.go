@@ -85,11 +85,16 @@ func (w *words) String() string {
 	return w.text.String()
 }
 
-// spawn starts a command. What still runs at the test's end is ended.
+// spawn starts a command: one of the binaries under drill, or a path. What still
+// runs at the test's end is ended.
 func spawn(t *testing.T, environ []string, name string, args ...string) *process {
 	t.Helper()
 	// It must outlive the context of the test, to be ended in order.
-	p := &process{t: t, cmd: exec.Command(filepath.Join(binaries, name), args...), stderr: &words{}, done: make(chan struct{})}
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(binaries, name)
+	}
+	p := &process{t: t, cmd: exec.Command(path, args...), stderr: &words{}, done: make(chan struct{})}
 	p.cmd.Env = append(cleanEnviron(), environ...)
 	p.cmd.Stderr, p.cmd.Stdout = p.stderr, p.stderr
 	require.NoError(t, p.cmd.Start())
@@ -107,11 +112,12 @@ func spawn(t *testing.T, environ []string, name string, args ...string) *process
 	return p
 }
 
-// cleanEnviron is the environment without anyone's own settings of Scratch.
+// cleanEnviron is the environment without anyone's own settings of Scratch and
+// of Temporal's CLI.
 func cleanEnviron() []string {
 	var out []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SCRATCH_") && !strings.HasPrefix(entry, "SERVICE_TYPE=") {
+		if !strings.HasPrefix(entry, "SCRATCH_") && !strings.HasPrefix(entry, "SERVICE_TYPE=") && !strings.HasPrefix(entry, "TEMPORAL_") {
 			out = append(out, entry)
 		}
 	}
@@ -149,25 +155,37 @@ type product struct {
 
 	main    *process // dev, or the frontend
 	worker  *process // nil in dev mode: it is in main
+	engine  *engine  // nil in dev mode: main runs its own
 	environ []string // of frontend and worker
 }
 
-// dev starts `scratch dev` on a folder.
-func dev(t *testing.T, flags ...string) *product {
+// in hands the product to a subtest, which then fails by itself.
+func (p *product) in(t *testing.T) *product {
+	own, db := *p, *p.db
+	db.t = t
+	own.t, own.db = t, &db
+	return &own
+}
+
+// dev starts `scratch dev` on a folder of its own.
+func dev(t *testing.T) *product {
 	t.Helper()
-	p := &product{t: t, dir: t.TempDir()}
-	p.db = sqliteOf(t, filepath.Join(p.dir, "scratch.db"))
-	p.startDev(flags...)
+	return devIn(t, t.TempDir())
+}
+
+func devIn(t *testing.T, dir string) *product {
+	t.Helper()
+	p := &product{t: t, dir: dir, db: sqliteOf(t, filepath.Join(dir, "scratch.db"))}
+	p.startDev()
 	return p
 }
 
 // startDev starts it, again on what an earlier one left.
-func (p *product) startDev(flags ...string) {
+func (p *product) startDev() {
 	p.t.Helper()
 	address := filepath.Join(p.dir, "address")
 	_ = os.Remove(address)
-	args := append([]string{"dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false"}, flags...)
-	p.main = spawn(p.t, nil, "scratch", args...)
+	p.main = spawn(p.t, nil, "scratch", "dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false")
 	eventually(p.t, 60*time.Second, "scratch dev tells its address", func() bool {
 		p.mustRun(p.main)
 		text, err := os.ReadFile(address)
@@ -208,15 +226,20 @@ func (p *product) try(method, path string, body any) (int, []byte, error) {
 		}
 		reader = bytes.NewReader(text)
 	}
+	return p.send(method, path, "application/json", reader)
+}
+
+// send sends one request with a body of any kind, or none.
+func (p *product) send(method, path, contentType string, body io.Reader) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, p.address+path, reader)
+	request, err := http.NewRequestWithContext(ctx, method, p.address+path, body)
 	if err != nil {
 		return 0, nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+p.token)
 	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", contentType)
 	}
 	answer, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
@@ -233,10 +256,17 @@ func call[T any](p *product, method, path string, body any) T {
 	status, text, err := p.try(method, path, body)
 	require.NoError(p.t, err, "%s %s", method, path)
 	require.Less(p.t, status, 300, "%s %s: %s", method, path, text)
-	var out T
-	if len(text) > 0 {
-		require.NoError(p.t, json.Unmarshal(text, &out), "%s %s: %s", method, path, text)
+	if len(text) == 0 {
+		var none T
+		return none
 	}
+	return decode[T](p.t, text)
+}
+
+func decode[T any](t *testing.T, text []byte) T {
+	t.Helper()
+	var out T
+	require.NoError(t, json.Unmarshal(text, &out), "%s", text)
 	return out
 }
 
@@ -246,8 +276,7 @@ func (p *product) refused(method, path string, body any, status int, code string
 	got, text, err := p.try(method, path, body)
 	require.NoError(p.t, err, "%s %s", method, path)
 	require.Equal(p.t, status, got, "%s %s: %s", method, path, text)
-	var problem api.ProblemDocument
-	require.NoError(p.t, json.Unmarshal(text, &problem), "%s", text)
+	problem := decode[api.ProblemDocument](p.t, text)
 	require.Equal(p.t, code, problem.Code, "%s", text)
 	require.NotEmpty(p.t, problem.Hint, "%s", text)
 	return problem

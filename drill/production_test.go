@@ -19,22 +19,33 @@ import (
 // PostgreSQL and an engine of the test's own.
 func production(t *testing.T) *product {
 	t.Helper()
-	engine := testkit.OwnTemporal(t)
 	url := testkit.Postgres(t)
-	p := &product{t: t, dir: t.TempDir(), db: postgresOf(t, url), token: account(t, url)}
-	keyset, err := vault.NewKeyset()
-	require.NoError(t, err)
-	p.environ = []string{
-		"SCRATCH_DATABASE_URL=" + url, "SCRATCH_VAULT_KEYSET=" + keyset.Reveal(), "SCRATCH_NETGUARD_ALLOW=127.0.0.0/8",
-		"SCRATCH_TEMPORAL_ADDRESS=" + engine.Address(), "SCRATCH_TEMPORAL_NAMESPACE=" + engine.Namespace(),
-		"SCRATCH_DATA_DIR=" + filepath.Join(p.dir, "data"),
-	}
-	listen := freeAddress(t)
-	p.address = "http://" + listen
-	p.main = spawn(t, append(p.environ, "SCRATCH_LISTEN="+listen), "scratch", "serve", "--role=frontend")
+	p := &product{t: t, dir: t.TempDir(), db: postgresOf(t, url), engine: newEngine(t), token: account(t, url)}
+	p.environ = append(p.settings(filepath.Join(p.dir, "data")), "SCRATCH_DATABASE_URL="+url)
+	p.serve("frontend")
 	p.startWorker()
 	p.awaitReady()
 	return p
+}
+
+// settings are what `scratch serve` is told beyond its database.
+func (p *product) settings(dataDir string) []string {
+	p.t.Helper()
+	keyset, err := vault.NewKeyset()
+	require.NoError(p.t, err)
+	return []string{
+		"SCRATCH_VAULT_KEYSET=" + keyset.Reveal(), "SCRATCH_NETGUARD_ALLOW=127.0.0.0/8",
+		"SCRATCH_TEMPORAL_ADDRESS=" + p.engine.address, "SCRATCH_TEMPORAL_NAMESPACE=" + engineNamespace,
+		"SCRATCH_DATA_DIR=" + dataDir,
+	}
+}
+
+// serve starts a role that answers requests.
+func (p *product) serve(role string) {
+	p.t.Helper()
+	listen := freeAddress(p.t)
+	p.address = "http://" + listen
+	p.main = spawn(p.t, append(p.environ, "SCRATCH_LISTEN="+listen), "scratch", "serve", "--role="+role)
 }
 
 func (p *product) startWorker() {
@@ -72,7 +83,7 @@ type mode struct {
 
 var modes = []mode{
 	{
-		name: "dev", start: func(t *testing.T) *product { return dev(t) },
+		name: "dev", start: dev,
 		victim: func(p *product) *process { return p.main }, revive: func(p *product) { p.startDev() },
 	},
 	{

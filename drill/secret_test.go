@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +24,9 @@ import (
 	"github.com/scratch-platform/scratch/models"
 )
 
+// wrongPassword is one that the service refuses.
+const wrongPassword = "canary wrong word 4711"
+
 // secrets are the forms in which the credential could turn up.
 func secrets() []string {
 	bare := strings.ReplaceAll(fake.EditorPassword, " ", "")
@@ -33,12 +38,25 @@ func secrets() []string {
 }
 
 // Promise 10: a credential, also one that the service repeats in its errors, is
-// in no history, log, event, answer or file, but for its ciphertext. Breaks
-// when an error is passed on as the service said it.
+// in no history, log, event, answer, file or dump, but for its ciphertext.
+// Breaks when an error is passed on as the service said it.
 func TestSecretsAreNowhere(t *testing.T) {
 	t.Parallel()
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			p := m.start(t)
+			spread(t, p)
+			histories(t, p)
+			stopped(t, p)
+		})
+	}
+}
+
+// spread lets the service say the credential in its errors, and looks through
+// what the product answers.
+func spread(t *testing.T, p *product) {
 	b := newBlog(t, 60)
-	p := dev(t)
 	s := p.open(b.address)
 	s.download()
 	s.write(create("Secretive"), update(s.record(1).ID, "Edited"))
@@ -57,7 +75,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	b.fault(fake.Fault{Kind: fake.FaultStatus, Status: http.StatusForbidden, Path: "/wp/v2/posts", Times: -1, Text: said})
 	failed := p.await(s.startDownload().ID, 2*time.Minute, isFinal)
 	require.Equal(t, models.JobFailed, failed.State)
-	wrong := p.connect(map[string]any{"site": b.address, "username": fake.EditorLogin, "password": "canary wrong word 4711"})
+	wrong := p.connect(map[string]any{"site": b.address, "username": fake.EditorLogin, "password": wrongPassword})
 
 	found := false
 	for _, path := range []string{
@@ -71,24 +89,74 @@ func TestSecretsAreNowhere(t *testing.T) {
 		found = found || bytes.Contains(text, []byte(words))
 	}
 	require.True(t, found, "the service's words never arrived, so nothing was proved")
-	requireNoSecret(t, "the log", []byte(p.main.stderr.String()))
-	histories(t, p)
-
-	p.main.stop()
-	require.NoError(t, filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		requireNoSecret(t, path, text)
-		return err
-	}))
 }
 
+// stopped ends the product and looks through all that it leaves: its words, its
+// files, the engine's, and a dump of its database.
+func stopped(t *testing.T, p *product) {
+	t.Helper()
+	folders := []string{p.dir}
+	for _, process := range []*process{p.main, p.worker} {
+		if process != nil {
+			process.stop()
+			requireNoSecret(t, "the log", []byte(process.stderr.String()))
+		}
+	}
+	if p.engine != nil {
+		p.engine.server.stop()
+		folders = append(folders, filepath.Dir(p.engine.state))
+	}
+	for _, folder := range folders {
+		for _, path := range filesBelow(t, folder) {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			requireNoSecret(t, path, text)
+		}
+	}
+	if p.db.driver == "pgx" {
+		dump := dumped(t, p.db.name)
+		require.Contains(t, string(dump), "Secretive", "the dump does not hold what is stored, so it proves nothing")
+		requireNoSecret(t, "the dump", dump)
+	}
+}
+
+// dumped is what pg_dump says of a database, as plain text.
+func dumped(t *testing.T, url string) []byte {
+	t.Helper()
+	tool, err := exec.LookPath("pg_dump")
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump"); len(found) > 0 {
+		tool, err = found[len(found)-1], nil // the newest reads older servers too
+	}
+	require.NoError(t, err, "this drill needs pg_dump, which comes with PostgreSQL's client")
+	cmd := exec.CommandContext(t.Context(), tool, "--dbname="+url)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", said.String())
+	return out
+}
+
+// filesBelow are the files in a folder and those below it.
+func filesBelow(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			out = append(out, path)
+		}
+		return err
+	}))
+	return out
+}
+
+// requireNoSecret looks for the secrets as they are, and as PostgreSQL shows
+// bytes.
 func requireNoSecret(t *testing.T, where string, text []byte) {
 	t.Helper()
-	for _, secret := range append(secrets(), "canary wrong word 4711") {
-		require.False(t, bytes.Contains(text, []byte(secret)), "%s holds a secret", where)
+	for _, secret := range append(secrets(), wrongPassword) {
+		for _, form := range []string{secret, hex.EncodeToString([]byte(secret))} {
+			require.False(t, bytes.Contains(text, []byte(form)), "%s holds a secret", where)
+		}
 	}
 }
 
@@ -115,13 +183,11 @@ func (p *product) text(path string) []byte {
 	}
 }
 
-// engine connects to the product's engine as an operator does, without keys.
-func (p *product) engine() client.Client {
+// engineClient connects to the product's engine as an operator does, without
+// keys.
+func (p *product) engineClient() client.Client {
 	p.t.Helper()
-	text, err := os.ReadFile(filepath.Join(p.dir, "temporal-address"))
-	require.NoError(p.t, err)
-	lines := strings.Fields(string(text))
-	c, err := client.DialContext(p.t.Context(), client.Options{HostPort: lines[0], Namespace: lines[1], Logger: quiet{}})
+	c, err := client.DialContext(p.t.Context(), client.Options{HostPort: p.engineAddress(), Namespace: engineNamespace, Logger: quiet{}})
 	require.NoError(p.t, err)
 	p.t.Cleanup(c.Close)
 	return c
@@ -138,7 +204,7 @@ func (quiet) Error(string, ...any) {}
 // histories reads every run's raw history.
 func histories(t *testing.T, p *product) {
 	t.Helper()
-	c := p.engine()
+	c := p.engineClient()
 	runs, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
 	require.NoError(t, err)
 	events, encrypted := 0, 0
