@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -122,6 +123,7 @@ type copying struct {
 	now    func() time.Time
 	over   time.Time
 	noted  func()
+	asOf   atomic.Int64 // the table's changes that are known by now
 }
 
 // errTurnOver ends an enumeration early, at a checkpoint.

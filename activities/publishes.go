@@ -26,6 +26,7 @@ type PublishStore interface {
 	InFlight(ctx context.Context, planID string) ([]models.Item, error)
 	OpenCreates(ctx context.Context, tableID string) ([]models.Item, error)
 	KnownRemoteIDs(ctx context.Context, tableID string, ids []string) (map[string]time.Time, error)
+	BaseHashes(ctx context.Context, tableID string, records []int64) (map[int64][]byte, error)
 	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
 	SkipPlanned(ctx context.Context, planID, why string) error
 	FinishPlan(ctx context.Context, planID string, state models.PlanState) error

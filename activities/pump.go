@@ -32,6 +32,7 @@ const (
 // enumerate reads pages from the run's cursor to the end and stores them. It
 // returns nil only after io.EOF was stored as the run's completion (Promise 2).
 func (c *copying) enumerate(ctx context.Context) error {
+	c.asOf.Store(c.run.AsOf)
 	pages, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (c *copying) enumerate(ctx context.Context) error {
 }
 
 func (c *copying) open(ctx context.Context) (connectors.Pages, error) {
-	request := connectors.ReadRequest{Schema: c.remote.schema, Cursor: c.run.Cursor, Budget: readBudget}
+	request := connectors.ReadRequest{Schema: c.remote.schema, Cursor: c.run.Cursor, Budget: readBudget, AsOf: c.asOf.Load}
 	if c.run.Mode == models.DownloadIncremental {
 		reader, err := connectors.As[connectors.SinceReader](c.remote.connector, "read what changed")
 		if err != nil {
@@ -151,9 +152,11 @@ func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch)
 // save stores batches in the order of their pages.
 func (c *copying) save(ctx context.Context, batches <-chan batch) error {
 	for b := range batches {
-		if _, err := c.db.SavePage(ctx, c.run, b.page); err != nil {
+		saved, err := c.db.SavePage(ctx, c.run, b.page)
+		if err != nil {
 			return fmt.Errorf("store %d records of table %s: %w", len(b.page.Records), c.run.TableID, err)
 		}
+		c.asOf.Store(saved.Version)
 		c.noted()
 	}
 	return nil
@@ -183,6 +186,9 @@ func (b *batch) add(page connectors.Page) {
 		b.page.Watermark = page.Watermark
 	}
 	b.page.Total = page.Total
+	if b.pages == 0 || page.AsOf < b.page.AsOf {
+		b.page.AsOf = page.AsOf
+	}
 	if room := maxWarnings - len(b.page.Warnings); room > 0 {
 		b.page.Warnings = append(b.page.Warnings, page.Warnings[:min(room, len(page.Warnings))]...)
 	}

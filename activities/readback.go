@@ -38,11 +38,27 @@ func (p *Publishes) ReadBackItems(ctx context.Context, in contract.PublishInput)
 			return result, err
 		}
 	}
-	if result.NotBefore == nil && len(items) == readBackAtOnce {
-		now := p.Now()
-		result.NotBefore = &now
+	if result.NotBefore == nil {
+		err = p.rest(ctx, db, in.PlanID, len(items), &result)
 	}
-	return result, nil
+	return result, err
+}
+
+// rest asks for another look when items are left: those beyond this look, and
+// those a download stored something of meanwhile.
+func (p *Publishes) rest(ctx context.Context, db PublishStore, planID string, looked int, result *ReadBackResult) error {
+	left, err := db.NeedReadBack(ctx, planID, 1)
+	if err != nil {
+		return fmt.Errorf("read back items of plan %s: %w", planID, err)
+	}
+	switch {
+	case len(left) == 0:
+	case looked == readBackAtOnce:
+		result.at(p.Now())
+	default:
+		result.at(p.Now().Add(time.Second))
+	}
+	return nil
 }
 
 func byTable(items []models.Item) [][]models.Item {
@@ -70,9 +86,13 @@ func (p *Publishes) readBack(ctx context.Context, db PublishStore, items []model
 		return err
 	}
 	defer r.close()
-	ids := make([]string, len(items))
+	ids, records := make([]string, len(items)), make([]int64, len(items))
 	for i, item := range items {
-		ids[i] = item.RemoteID
+		ids[i], records[i] = item.RemoteID, item.RecordID
+	}
+	before, err := db.BaseHashes(ctx, table.ID, records)
+	if err != nil {
+		return fmt.Errorf("read back items of table %s: %w", table.ID, err)
 	}
 	found, missing, err := readByIDs(ctx, r, ids)
 	if err != nil {
@@ -86,7 +106,7 @@ func (p *Publishes) readBack(ctx context.Context, db PublishStore, items []model
 			caughtUp = item.SettledAt.Add(r.definition.Limits.LookupLag + time.Second)
 		}
 		stale := p.Now().Before(caughtUp)
-		done := store.Settlement{ItemID: item.ID, State: models.ItemApplied}
+		done := store.Settlement{ItemID: item.ID, State: models.ItemApplied, ReadOver: before[item.RecordID]}
 		record, there := found[item.RemoteID]
 		if there {
 			values, err := refs.resolve(ctx, r.schema.Columns, item.Values)

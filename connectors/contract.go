@@ -91,6 +91,10 @@ type Page struct {
 	// Watermark, when not nil, is where the next incremental read may start
 	// once this enumeration has completed.
 	Watermark []byte
+	// AsOf is what ReadRequest.AsOf said before the page's first request went
+	// out. 0, of a connector that does not ask it, is taken for what it said when
+	// the enumeration began.
+	AsOf int64
 	// Total is the service's word on the whole enumeration, -1 when unknown.
 	Total int64
 	// Bytes is about what the page weighs in memory.
@@ -119,6 +123,11 @@ type ReadRequest struct {
 	Since []byte
 	// Budget bounds the bytes of pages fetched ahead and not yet taken.
 	Budget int
+	// AsOf, when not nil, says how many changes of the table are known here by
+	// now. A connector that reads ahead asks it before each page's request, so
+	// that what a publish settles meanwhile is not taken for older than the page.
+	// It answers at once and may be called from several goroutines.
+	AsOf func() int64
 }
 
 // AllReader enumerates every record of a table.

@@ -122,11 +122,15 @@ type DownloadRun struct {
 	Spanned        bool   // resumed, so the enumeration spans more than one look at the service
 	Watermark      []byte // taken over into the table on completion only
 	HadRecords     int64  // live remote records when it began
-	Seen           int64
-	Progress       Progress
-	State          JobState
-	CreatedAt      time.Time
-	EndedAt        *time.Time
+	// AsOf counts the changes of the table's records here, as they stood when
+	// the run was begun, taken up or restarted. A page asked for after that is
+	// newer than all of them.
+	AsOf      int64
+	Seen      int64
+	Progress  Progress
+	State     JobState
+	CreatedAt time.Time
+	EndedAt   *time.Time
 }
 
 // MayMiss reports whether a complete enumeration of this run can say anything

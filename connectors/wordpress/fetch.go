@@ -36,6 +36,7 @@ type chunk struct {
 	date     time.Time
 	warnings []models.Problem
 	ended    bool // the site says that there is no such page
+	asOf     int64
 }
 
 func (c *Connector) listing(schema connectors.Schema, idsAlone bool) *listing {

@@ -45,6 +45,7 @@ type pages struct {
 	width  int
 	budget int
 	zone   string
+	asOf   func() int64 // connectors.ReadRequest.AsOf, or nil
 
 	ctx      context.Context //nolint:containedctx // the life of the page reads under way
 	inner    connectors.Pages
@@ -76,7 +77,7 @@ func (c *Connector) read(ctx context.Context, req connectors.ReadRequest, idsAlo
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{l: c.listing(req.Schema, idsAlone), width: pagesAhead, budget: max(req.Budget, 1), zone: s.zone, ctx: ctx, chunks: map[int]chunk{}}
+	p := &pages{l: c.listing(req.Schema, idsAlone), width: pagesAhead, budget: max(req.Budget, 1), zone: s.zone, asOf: req.AsOf, ctx: ctx, chunks: map[int]chunk{}}
 	p.at.Total = -1
 	if req.Cursor != nil {
 		if err := json.Unmarshal(req.Cursor, &p.at); err != nil {
@@ -167,6 +168,10 @@ func (p *pages) Close() error {
 func (p *pages) fetch(ctx context.Context, number int) (connectors.Page, int, error) {
 	n := number - 1
 	offset := n * p.step()
+	var asOf int64
+	if p.asOf != nil {
+		asOf = p.asOf()
+	}
 	ch, err := p.l.get(ctx, offset, pageSize)
 	if err != nil {
 		return connectors.Page{}, 0, err
@@ -182,6 +187,7 @@ func (p *pages) fetch(ctx context.Context, number int) (connectors.Page, int, er
 			ch = second
 		}
 	}
+	ch.asOf = asOf
 	p.mu.Lock()
 	p.chunks[n] = ch
 	p.mu.Unlock()
@@ -314,7 +320,7 @@ func joined(rows []row, last int64) bool {
 
 // page hands out the rows that neither this page nor the last one has given.
 func (p *pages) page(rows []row, ch chunk) connectors.Page {
-	out := connectors.Page{Records: make([]connectors.Record, 0, len(rows)), Total: int64(ch.total), Warnings: ch.warnings}
+	out := connectors.Page{Records: make([]connectors.Record, 0, len(rows)), Total: int64(ch.total), Warnings: ch.warnings, AsOf: ch.asOf}
 	given := make(map[int64]bool, len(rows))
 	p.at.Mixed = p.at.Mixed || !slices.IsSortedFunc(ch.rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
 	reached := p.at.Last

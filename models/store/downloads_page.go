@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
@@ -17,7 +18,9 @@ import (
 // A record that is unchanged is recognised by its hash and not written. Edits
 // and suggestions are never touched (Promise 1); an edit the service now agrees
 // with is no change any more and goes. A record may come twice, in a page or
-// over pages: the last one stands. run is brought up to date.
+// over pages: the last one stands. One that a publish settled after the page was
+// asked for (PageWrite.AsOf) keeps what was settled: the page may be the older.
+// run is brought up to date.
 func (o *Org) SavePage(ctx context.Context, run *models.DownloadRun, page PageWrite) (PageResult, error) {
 	records, err := distinct(page.Records)
 	if err != nil {
@@ -27,7 +30,10 @@ func (o *Org) SavePage(ctx context.Context, run *models.DownloadRun, page PageWr
 	var result PageResult
 	save := func(allNew bool) error {
 		return o.tx(ctx, func(tx *Tx) (err error) {
-			p := pageSave{tx: tx, page: page, records: records, allNew: allNew}
+			p := pageSave{tx: tx, page: page, records: records, allNew: allNew, asOf: page.AsOf}
+			if p.asOf == 0 {
+				p.asOf = run.AsOf
+			}
 			next, err = p.run(run)
 			result = p.result
 			return err
@@ -42,6 +48,7 @@ func (o *Org) SavePage(ctx context.Context, run *models.DownloadRun, page PageWr
 	if err != nil {
 		return PageResult{}, err
 	}
+	next.AsOf = run.AsOf
 	*run = next
 	return result, nil
 }
@@ -83,9 +90,11 @@ type pageSave struct {
 	page    PageWrite
 	records []RemoteRecord
 	allNew  bool
+	asOf    int64
 
 	c         *recordChanges
 	seen      *roaring64.Bitmap
+	newer     map[string]bool // remote ids settled after the page was asked for
 	fresh     []models.Record
 	changed   []models.Record
 	told      []models.RecordChanged // changed or gone, for events
@@ -104,8 +113,11 @@ func (p *pageSave) run(run *models.DownloadRun) (models.DownloadRun, error) {
 		return *run, err
 	}
 	p.seen = roaring64.New()
+	if p.newer, err = p.tx.settledSince(&p.c.row, p.asOf); err != nil {
+		return *run, err
+	}
 	rest := p.records
-	if !p.allNew {
+	if !p.allNew || len(p.newer) > 0 {
 		if rest, err = p.compare(); err != nil {
 			return *run, err
 		}
@@ -123,6 +135,7 @@ func (p *pageSave) run(run *models.DownloadRun) (models.DownloadRun, error) {
 	if err := p.checkpoint(&row); err != nil {
 		return *run, err
 	}
+	p.result.Version = p.c.row.RecordsVersion
 	return row.run(), p.tell(&row)
 }
 
@@ -146,11 +159,19 @@ func (p *pageSave) compare() ([]RemoteRecord, error) {
 	incoming := map[int64]RemoteRecord{}
 	for _, r := range p.records {
 		was, ok := known[r.RemoteID]
+		if ok {
+			p.seen.Add(uint64(was.id)) //nolint:gosec // ids are positive
+		}
+		// Promise 4: an older base under a settled record would pass for a change
+		// made elsewhere, and bring back what was just deleted.
+		if p.newer[r.RemoteID] {
+			p.result.PassedOver++
+			continue
+		}
 		if !ok {
 			fresh = append(fresh, r)
 			continue
 		}
-		p.seen.Add(uint64(was.id)) //nolint:gosec // ids are positive
 		hash := models.HashOf(r.Fields)
 		switch same := bytes.Equal(was.hash, hash[:]); {
 		case same && was.plain && was.marker == r.Marker:
@@ -255,7 +276,9 @@ func (p *pageSave) deletions() error {
 	if len(p.page.Deleted) == 0 {
 		return nil
 	}
-	found, err := p.c.find(p.tx.in("remote_id"), listOf(p.tx.s.dialect, p.page.Deleted))
+	gone := slices.DeleteFunc(slices.Clone(p.page.Deleted), func(id string) bool { return p.newer[id] })
+	p.result.PassedOver += int64(len(p.page.Deleted) - len(gone))
+	found, err := p.c.find(p.tx.in("remote_id"), listOf(p.tx.s.dialect, gone))
 	if err != nil {
 		return err
 	}
@@ -285,6 +308,8 @@ func (p *pageSave) checkpoint(row *downloadRunRow) error {
 	row.Pages++
 	row.Seen += int64(len(p.records))
 	row.Cursor, row.Complete = p.page.Cursor, p.page.Complete
+	p.result.Unchanged += p.result.PassedOver
+	row.PassedOver += p.result.PassedOver
 	if p.page.Watermark != nil {
 		row.Watermark = p.page.Watermark
 	}
@@ -310,8 +335,8 @@ func (p *pageSave) tell(row *downloadRunRow) error {
 		row.ProgressedAt = micros(p.tx.now)
 	}
 	err := p.tx.queue(`UPDATE download_runs SET cursor = ?, complete = ?, watermark = ?, seen = ?, pages = ?, progress = ?, warnings = ?,
-		progressed_at = ? WHERE id = ?`, row.Cursor, row.Complete, row.Watermark, row.Seen, row.Pages, row.Progress, row.Warnings,
-		row.ProgressedAt, row.ID)
+		progressed_at = ?, passed_over = ? WHERE id = ?`, row.Cursor, row.Complete, row.Watermark, row.Seen, row.Pages, row.Progress, row.Warnings,
+		row.ProgressedAt, row.PassedOver, row.ID)
 	if err != nil {
 		return err
 	}

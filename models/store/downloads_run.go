@@ -23,6 +23,7 @@ type downloadRunRow struct {
 	Cursor         []byte
 	Complete       bool
 	Spanned        bool
+	PassedOver     int64
 	Watermark      []byte
 	HadRecords     int64
 	Seen           int64
@@ -59,11 +60,13 @@ func (r *downloadRunRow) run() models.DownloadRun {
 // a table that has no watermark is a full one.
 func (o *Org) BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error) {
 	var row downloadRunRow
+	var asOf int64
 	err := o.tx(ctx, func(tx *Tx) error {
 		c, err := tx.changeRecords(tableID)
 		if err != nil {
 			return err
 		}
+		asOf = c.row.RecordsVersion
 		found, err := tx.openRun(tableID)
 		if err != nil {
 			return err
@@ -91,7 +94,9 @@ func (o *Org) BeginRun(ctx context.Context, jobID, tableID string, mode models.D
 		}
 		return tx.db.Create(&row).Error
 	})
-	return row.run(), err
+	run := row.run()
+	run.AsOf = asOf
+	return run, err
 }
 
 // liveRemote counts the records that exist at the service, as far as we know.
@@ -165,9 +170,12 @@ func (o *Org) RestartRun(ctx context.Context, run *models.DownloadRun) error {
 		}
 		row.Cursor, row.Complete, row.Spanned, row.Seen, row.Watermark = nil, false, false, 0, nil
 		row.Progress = asJSON(models.Progress{Total: -1})
+		row.PassedOver = 0
 		next = row.run()
+		next.AsOf = c.row.RecordsVersion
 		return tx.rows(&row).Where("id = ?", row.ID).Updates(map[string]any{
-			"cursor": nil, "complete": false, "spanned": false, "seen": 0, "watermark": nil,
+			"passed_over": 0,
+			"cursor":      nil, "complete": false, "spanned": false, "seen": 0, "watermark": nil,
 			"had_records": row.HadRecords, "progress": row.Progress,
 		}).Error
 	})
@@ -219,7 +227,9 @@ func (o *Org) FinishRun(ctx context.Context, run *models.DownloadRun, state mode
 func (tx *Tx) tableDownloaded(c *recordChanges, row *downloadRunRow) error {
 	if row.State == models.JobCompleted || row.State == models.JobCompletedWithFailures {
 		update := map[string]any{"downloaded_at": tx.now, "state": models.TableReady}
-		if row.Watermark != nil {
+		// A record that was passed over may have changed at the service before its
+		// page was read: the next incremental download reads it again.
+		if row.Watermark != nil && row.PassedOver == 0 {
 			update["watermark"] = row.Watermark
 		}
 		if err := tx.rows(&tableRow{}).Where("id = ?", row.TableID).Updates(update).Error; err != nil {

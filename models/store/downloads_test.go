@@ -103,7 +103,7 @@ func TestDownloadWritesOnlyWhatChanged(t *testing.T) {
 			remote("a", "title", `"A"`), remote("b", "title", `"B2"`), remote("c", "title", `"C"`), remote("b", "title", `"B3"`),
 		}})
 		require.NoError(t, err)
-		require.Equal(t, PageResult{Created: 1, Updated: 1, Unchanged: 1}, result)
+		require.Equal(t, PageResult{Created: 1, Updated: 1, Unchanged: 1, Version: result.Version}, result)
 		require.NoError(t, org.FinishRun(t.Context(), &run, models.JobCompleted, nil, nil))
 		after := allRecords(t, org, table.ID)
 		require.Len(t, after, 3)
@@ -131,7 +131,7 @@ func TestFirstDownloadTakesARecordThatCameBefore(t *testing.T) {
 		}
 		result, err := org.SavePage(t.Context(), &run, PageWrite{Complete: true, Records: []RemoteRecord{remote("b", "title", `"B"`), remote("c")}})
 		require.NoError(t, err)
-		require.Equal(t, PageResult{Created: 1, Updated: 1}, result)
+		require.Equal(t, PageResult{Created: 1, Updated: 1, Version: result.Version}, result)
 		require.Len(t, allRecords(t, org, table.ID), 3)
 		missing, err := org.MissingRecords(t.Context(), &run)
 		require.NoError(t, err)

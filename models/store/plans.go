@@ -91,6 +91,7 @@ type itemRow struct {
 	SentAt         *time.Time
 	SettledAt      *time.Time
 	ReadBack       bool
+	SettledVersion int64 // tables.records_version when it last changed what is held of its record
 }
 
 func (itemRow) TableName() string { return "items" }

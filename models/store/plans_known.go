@@ -63,6 +63,44 @@ func (o *Org) KnownRemoteIDs(ctx context.Context, tableID string, ids []string) 
 	return known, nil
 }
 
+// settledSince gives the remote ids of a table whose records items settled after
+// its records had the version: what a page asked for then may be older than.
+func (tx *Tx) settledSince(table *tableRow, version int64) (map[string]bool, error) {
+	if table.RecordsVersion <= version {
+		return nil, nil
+	}
+	var ids []string
+	err := tx.rows(&itemRow{}).Where("table_id = ? AND settled_version > ? AND settled_version > 0 AND remote_id <> ''", table.ID, version).
+		Pluck("remote_id", &ids).Error
+	settled := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		settled[id] = true
+	}
+	return settled, err
+}
+
+// BaseHashes gives, by record, the hash of what the service last said, of
+// records of a table that are here.
+func (o *Org) BaseHashes(ctx context.Context, tableID string, records []int64) (map[int64][]byte, error) {
+	var table tableRow
+	if err := o.rows(ctx, &table).Where("id = ?", tableID).Take(&table).Error; err != nil {
+		return nil, o.s.one(ctx, "table", tableID, err)
+	}
+	var found []struct {
+		ID       int64
+		BaseHash []byte
+	}
+	query := "SELECT id, base_hash FROM " + recordTable(table.Seq) + " WHERE id IN ?"
+	if err := o.s.read.WithContext(ctx).Raw(query, records).Scan(&found).Error; err != nil {
+		return nil, o.s.explain(ctx, err)
+	}
+	hashes := make(map[int64][]byte, len(found))
+	for _, f := range found {
+		hashes[f.ID] = f.BaseHash
+	}
+	return hashes, nil
+}
+
 // sameRemote gives the tables, the given one among them, that show the same
 // remote table of the same connection.
 func (o *Org) sameRemote(ctx context.Context, tableID string) ([]tableRow, error) {

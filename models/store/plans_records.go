@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -76,6 +78,17 @@ func (e *settledRecords) apply(row *itemRow, done Settlement, again bool) {
 		e.records[record.ID] = record
 		e.changed[record.ID] = true
 	}
+}
+
+// crossed reports whether another base was stored for the item's record while
+// the service was asked for it: by a download, whose page may be the newer.
+func (e *settledRecords) crossed(row *itemRow, done Settlement) bool {
+	record, there := e.records[row.RecordID]
+	if !there || done.ReadOver == nil || done.Stored == nil {
+		return false
+	}
+	hash := models.HashOf(record.Base)
+	return !bytes.Equal(hash[:], done.ReadOver)
 }
 
 // deleted removes a record whose delete was applied. One that somebody meanwhile

@@ -11,7 +11,7 @@ import (
 // newItemColumns are what a new item's row is written with; the rest is empty.
 var newItemColumns = []string{
 	"id", "organization_id", "plan_id", "table_id", "record_id", "ordinal", "row_version", "op", "state", "remote_id", "cells", "edit_bases",
-	"marker", "label", "override", "blocked", "problem", "step", "note", "lease", "read_back",
+	"marker", "label", "override", "blocked", "problem", "step", "note", "lease", "read_back", "settled_version",
 }
 
 // newItemValues are the values of a new item, in the order of newItemColumns.
@@ -30,7 +30,7 @@ func newItemValues(r *itemRow) ([]any, error) {
 	}
 	return []any{
 		r.ID, r.OrganizationID, r.PlanID, r.TableID, r.RecordID, r.Ordinal, r.RowVersion, string(r.Op), string(r.State), r.RemoteID, values, bases,
-		r.Marker, r.Label, false, r.Blocked, problem, "", "", "", false,
+		r.Marker, r.Label, false, r.Blocked, problem, "", "", "", false, 0,
 	}, nil
 }
 
@@ -79,11 +79,11 @@ func (tx *Tx) saveItems(rows []itemRow) error {
 	n := len(rows)
 	ids, states, remotes, markers, steps, notes, leases := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	allSteps, problems, theirs := make([]any, n), make([]any, n), make([]any, n)
-	until, sent, settled, readBack := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n), make([]bool, n)
+	until, sent, settled, readBack, versions := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n), make([]bool, n), make([]int64, n)
 	for i := range rows {
 		r := &rows[i]
 		ids[i], states[i], remotes[i], markers[i], steps[i], notes[i], leases[i] = r.ID, string(r.State), r.RemoteID, r.Marker, r.Step, r.Note, r.Lease
-		until[i], sent[i], settled[i], readBack[i] = r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack
+		until[i], sent[i], settled[i], readBack[i], versions[i] = r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack, r.SettledVersion
 		var err error
 		if allSteps[i], problems[i], theirs[i], err = r.texts(); err != nil {
 			return err
@@ -91,12 +91,12 @@ func (tx *Tx) saveItems(rows []itemRow) error {
 	}
 	_, err := tx.exec(`UPDATE items i SET state = u.state, remote_id = u.remote, marker = u.marker, step = u.step, note = u.note, lease = u.lease,
 		steps = u.steps::jsonb, problem = u.problem::jsonb, theirs = u.theirs, lease_until = u.until, sent_at = u.sent, settled_at = u.settled,
-		read_back = u.read_back
+		read_back = u.read_back, settled_version = u.version
 		FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[],
-			?::timestamptz[], ?::timestamptz[], ?::timestamptz[], ?::boolean[])
-			u(id, state, remote, marker, step, note, lease, steps, problem, theirs, until, sent, settled, read_back)
+			?::timestamptz[], ?::timestamptz[], ?::timestamptz[], ?::boolean[], ?::bigint[])
+			u(id, state, remote, marker, step, note, lease, steps, problem, theirs, until, sent, settled, read_back, version)
 		WHERE i.id = u.id AND i.organization_id = ?`,
-		ids, states, remotes, markers, steps, notes, leases, allSteps, problems, theirs, until, sent, settled, readBack, tx.org)
+		ids, states, remotes, markers, steps, notes, leases, allSteps, problems, theirs, until, sent, settled, readBack, versions, tx.org)
 	return err
 }
 
@@ -114,7 +114,7 @@ func (r *itemRow) texts() (steps, problem, theirs any, err error) {
 
 func (tx *Tx) saveItemsOneByOne(rows []itemRow) error {
 	statement, err := tx.sql.PrepareContext(tx.ctx, `UPDATE items SET state = ?, remote_id = ?, marker = ?, step = ?, note = ?, lease = ?, steps = ?,
-		problem = ?, theirs = ?, lease_until = ?, sent_at = ?, settled_at = ?, read_back = ? WHERE id = ? AND organization_id = ?`)
+		problem = ?, theirs = ?, lease_until = ?, sent_at = ?, settled_at = ?, read_back = ?, settled_version = ? WHERE id = ? AND organization_id = ?`)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (tx *Tx) saveItemsOneByOne(rows []itemRow) error {
 			return err
 		}
 		if _, err := statement.ExecContext(tx.ctx, string(r.State), r.RemoteID, r.Marker, r.Step, r.Note, r.Lease, steps, problem, theirs,
-			r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack, r.ID, tx.org); err != nil {
+			r.LeaseUntil, r.SentAt, r.SettledAt, r.ReadBack, r.SettledVersion, r.ID, tx.org); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,14 @@ func (s *settling) table(c *recordChanges, rows []itemRow) error {
 			continue
 		}
 		if effects != nil {
+			if before == models.ItemApplied && effects.crossed(&row, done) {
+				continue // what it read may be the older: it is read again
+			}
 			effects.apply(&row, done, before == models.ItemApplied)
+			if done.State == models.ItemApplied || done.Stored != nil || done.RemoteID != "" {
+				// As finish counts it: pages asked for before are passed over.
+				row.SettledVersion = c.row.RecordsVersion + 1
+			}
 		}
 		changed = append(changed, row)
 		s.note(&row, before)

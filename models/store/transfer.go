@@ -31,6 +31,11 @@ type PageWrite struct {
 	Complete bool
 	// Total is the service's word on the whole enumeration, -1 when unknown.
 	Total int64
+	// AsOf is a PageResult.Version, or the run's AsOf, that was known before the
+	// first of these records was asked for: what a publish stored of a record
+	// after it may be newer than what the page says. 0 takes the run's. It is
+	// the database's own count, so no two clocks are ever compared.
+	AsOf int64
 	// Warnings are kept with the table's outcome, bounded.
 	Warnings []models.Problem
 }
@@ -41,6 +46,12 @@ type PageResult struct {
 	Updated   int64
 	Unchanged int64
 	Deleted   int64
+	// PassedOver counts, among the unchanged, the records that a publish settled
+	// since the page was asked for; what is held of them was kept.
+	PassedOver int64
+	// Version counts the changes of the table's records, these included: what
+	// is asked of the service from now on is newer than all of them.
+	Version int64
 }
 
 // Missing counts the live remote records a complete enumeration did not see.
@@ -86,6 +97,11 @@ type Settlement struct {
 	// false and which is settled again with Stored has been read back.
 	Stored   *RemoteRecord
 	ReadBack bool
+	// ReadOver, of a reading back, is the Org.BaseHashes of the record before
+	// the service was asked. Where another base has been stored since, Stored
+	// may be the older of the two: it is dropped, and the item stays to be read
+	// back. nil stores it whatever was there.
+	ReadOver []byte
 	Problem  *models.Problem
 	// Marker, when not empty, replaces the item's: what a service reserved for
 	// a create, stored before the create is sent.
