@@ -40,6 +40,10 @@ func TestConnectionIsTestedAndItsSecretNeverShown(t *testing.T) {
 	c := g.connect(t)
 	require.EqualValues(t, "ready", c.State)
 	require.NotEmpty(t, c.Account)
+	// Promise 5: what this connection knows of the site counts for another to it.
+	stored, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, strings.TrimPrefix(g.siteURL, "http://")+"/", stored.Realm)
 	for _, path := range []string{"/api/v1/connections", "/api/v1/connections/" + c.ID} {
 		g.play(t, scenario{
 			method: http.MethodGet, path: path, status: http.StatusOK, has: []string{g.siteURL},

@@ -163,7 +163,7 @@ func (s *server) changeConnection(ctx context.Context, in *changeConnection) (*b
 		if err := s.seal(ctx, &c, in.Body.Credential); err != nil {
 			return nil, err
 		}
-		c.State, c.Problem = models.ConnectionUntested, nil
+		c.State, c.Problem, c.Realm = models.ConnectionUntested, nil, "" // it may name another site
 	}
 	if err := s.org(ctx).UpdateConnection(ctx, c); err != nil {
 		return nil, err
@@ -243,7 +243,9 @@ func (s *server) check(ctx context.Context, id string) (Check, error) {
 	account, err := s.validate(ctx, c)
 	check := Check{OK: err == nil, Account: account.Name, Steps: append([]string{}, account.Steps...), Cannot: append([]string{}, account.Cannot...)}
 	c.Account, c.State, c.Problem = account.Name, models.ConnectionReady, nil
-	if err != nil {
+	if err == nil {
+		c.Realm = account.Realm
+	} else {
 		refused, ok := connectors.AsError(err)
 		if !ok {
 			return check, err

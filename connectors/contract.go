@@ -29,7 +29,12 @@ type Validator interface {
 
 // Account is who the credential belongs to, in the service's words.
 type Account struct {
-	Name  string   // "Ana (editor) at blog.example"
+	Name string // "Ana (editor) at blog.example"
+	// Realm names what the credential reaches: the same text for every credential
+	// that reaches the same objects, and never for one that reaches others. What
+	// one connection knows of a realm then counts for all (Promise 5). Empty when
+	// the service does not tell; no part of it is a secret.
+	Realm string
 	Steps []string // what was checked, in order
 	// Cannot names what this account's rights exclude, in words.
 	Cannot []string

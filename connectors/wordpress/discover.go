@@ -28,6 +28,16 @@ type site struct {
 // address is the URL of a route under the API's root.
 func (s *site) address(route string) string { return s.base + strings.TrimPrefix(route, "/") }
 
+// realm is where the API was found, without what may differ between two ways to
+// it. What the site says of itself is no part of it: a copy of a site, as made
+// for staging, still names the original.
+func (s *site) realm() string {
+	_, at, _ := strings.Cut(s.base, "://")
+	at = strings.TrimSuffix(strings.TrimSuffix(at, "?rest_route=/"), "wp-json/")
+	host, path, _ := strings.Cut(at, "/")
+	return strings.ToLower(host) + "/" + path
+}
+
 // siteAddress normalises what a person entered as the site.
 func siteAddress(entered string) (string, error) {
 	text := strings.TrimSpace(entered)

@@ -44,7 +44,7 @@ func (c *Connector) Validate(ctx context.Context) (connectors.Account, error) {
 		return connectors.Account{}, err
 	}
 	steps = append(steps, "read the list of tables")
-	out := connectors.Account{Name: me.Name, Steps: steps}
+	out := connectors.Account{Name: me.Name, Steps: steps, Realm: s.realm()}
 	if len(me.Roles) > 0 {
 		out.Name += " (" + me.Roles[0] + ")"
 	}

@@ -123,3 +123,65 @@ func TestKnownSince(t *testing.T) {
 		require.WithinDuration(t, time.Now(), *resolved.SettledAt, time.Minute)
 	})
 }
+
+// Promise 5: breaks when what one connection knows of a site says nothing to
+// another connection of the same organization to it (a lost create is then taken
+// to have made what a colleague's made), and when another site's or another
+// tenant's objects of the same ids count as known (a lost create that did make
+// its object is then sent a second time).
+func TestKnownOverTwoConnectionsToOneSite(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := posts(t, s)
+		setRealm := func(of *Org, connectionID, realm string) {
+			c, err := of.Connection(ctx, connectionID)
+			require.NoError(t, err)
+			c.Realm = realm
+			require.NoError(t, of.UpdateConnection(ctx, c))
+		}
+		// second gives a table of posts over a connection of its own.
+		second := func(of *Org, realm string) models.Table {
+			snapshot, connection := newSnapshot(t, of)
+			setRealm(of, connection.ID, realm)
+			added, err := of.AddTable(ctx, models.Table{
+				SnapshotID: snapshot.ID, ConnectionID: connection.ID, Service: table.Service, RemoteID: table.RemoteID, Name: "Posts", Columns: table.Columns,
+			})
+			require.NoError(t, err)
+			return added
+		}
+		setRealm(org, table.ConnectionID, "blog.example/")
+		colleague, elsewhere, untested := second(org, "blog.example/"), second(org, "shop.example/"), second(org, "")
+		stranger, _ := newOrg(t, s)
+		strange := second(stranger, "blog.example/")
+
+		create(t, org, colleague.ID, models.Fields{"title": []byte(`"New"`)})
+		plan := build(t, org, actor, colleague)
+		start(t, org, actor, plan)
+		made := itemsByOp(t, org, plan.ID)[models.OpCreate]
+		send(t, org, "w1", made.ID)
+		for of, want := range map[string]int{table.ID: 1, elsewhere.ID: 0, untested.ID: 0} {
+			open, err := org.OpenCreates(ctx, of)
+			require.NoError(t, err)
+			require.Len(t, open, want)
+		}
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: made.ID, State: models.ItemApplied, RemoteID: "9"}}))
+		download(t, org, colleague, job(t, org, 1), remote("9", "title", `"New"`), remote("8", "title", `"Old"`))
+
+		known := func(of *Org, tableID string) map[string]time.Time {
+			found, err := of.KnownRemoteIDs(ctx, tableID, []string{"8", "9"})
+			require.NoError(t, err)
+			return found
+		}
+		mine := known(org, table.ID)
+		require.Len(t, mine, 2)
+		require.True(t, mine["9"].IsZero(), "the colleague's create made it")
+		require.False(t, mine["8"].IsZero())
+		require.Empty(t, known(org, elsewhere.ID), "another site counts its objects from 1 too")
+		require.Empty(t, known(org, untested.ID), "it is not known to be the same site")
+		require.Empty(t, known(stranger, strange.ID), "another tenant's")
+		// A connection that is gone still made what it made.
+		require.NoError(t, org.RemoveTable(ctx, colleague.ID))
+		require.NoError(t, org.DeleteConnection(ctx, colleague.ConnectionID))
+		require.Len(t, known(org, table.ID), 2)
+	})
+}

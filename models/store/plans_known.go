@@ -7,8 +7,8 @@ import (
 	"github.com/scratch-platform/scratch/models"
 )
 
-// OpenCreates gives the creates of a remote table, of any plan and in any
-// snapshot, that were sent and are not settled: two alike are never told apart
+// OpenCreates gives the creates of a remote table, of any plan, in any snapshot
+// and over any connection known to reach the same, that were sent and are not settled: two alike are never told apart
 // by guessing (Promise 5).
 func (o *Org) OpenCreates(ctx context.Context, tableID string) ([]models.Item, error) {
 	tables, err := o.sameRemote(ctx, tableID)
@@ -23,8 +23,7 @@ func (o *Org) OpenCreates(ctx context.Context, tableID string) ([]models.Item, e
 }
 
 // KnownRemoteIDs says since when each of the remote ids is known: by a record
-// of the table, or of a table of another snapshot that shows the same remote
-// one. The time is zero for what another create is known to have made. Ids that
+// of the table, or of another table that shows the same remote one (sameRemote). The time is zero for what another create is known to have made. Ids that
 // nothing here knows are left out.
 //
 // A record that a download brought in after a create was sent may be what that
@@ -102,13 +101,22 @@ func (o *Org) BaseHashes(ctx context.Context, tableID string, records []int64) (
 }
 
 // sameRemote gives the tables, the given one among them, that show the same
-// remote table of the same connection.
+// remote table: of the same connection, or of another of the organization's that
+// reaches the same realm (Promise 5). Removed tables are among them until they
+// are dropped.
+//
+// Not to be known: what another organization has of the same realm; connections
+// whose service names no realm, or which never passed a test; one site that goes
+// by two addresses.
 func (o *Org) sameRemote(ctx context.Context, tableID string) ([]tableRow, error) {
 	var own tableRow
 	if err := o.rows(ctx, &own).Where("id = ?", tableID).Take(&own).Error; err != nil {
 		return nil, o.s.one(ctx, "table", tableID, err)
 	}
 	var all []tableRow
-	err := o.rows(ctx, &tableRow{}).Where("connection_id = ? AND remote_id = ?", own.ConnectionID, own.RemoteID).Order("id").Find(&all).Error
+	alike := o.rows(ctx, &connectionRow{}).Select("id").Where("service = ? AND realm <> '' AND realm = (?)", own.Service,
+		o.rows(ctx, &connectionRow{}).Select("realm").Where("id = ?", own.ConnectionID))
+	err := o.rows(ctx, &tableRow{}).Where("remote_id = ? AND (connection_id = ? OR connection_id IN (?))", own.RemoteID, own.ConnectionID, alike).
+		Order("id").Find(&all).Error
 	return all, o.s.explain(ctx, err)
 }
