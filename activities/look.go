@@ -115,16 +115,18 @@ func (s *sending) compare(r prepared, record connectors.Record) *store.Settlemen
 // differences holds what the service has against the plan, each cell under its
 // column's own comparison: changed are cells that hold neither what they held
 // when the edit began nor what is to be written; equal says that every cell
-// holds what is to be written.
+// holds what is to be written. A delete takes every cell with it: one that was
+// absent when it was planned must hold nothing still (Promise 4).
 func differences(columns []models.Column, r prepared, record connectors.Record) (changed models.Fields, equal bool) {
 	equal = len(r.values) > 0
 	for _, c := range columns {
 		planned, writes := r.values[c.ID]
 		base, expected := r.item.EditBases[c.ID]
-		if !writes && !expected {
+		now := models.CellOf(record.Fields, c.ID)
+		appeared := r.item.Op == models.OpDelete && !c.ReadOnly && !models.Empty(now)
+		if !writes && !expected && !appeared {
 			continue
 		}
-		now := models.CellOf(record.Fields, c.ID)
 		if writes && c.Compare.Equal(now, planned) {
 			continue
 		}

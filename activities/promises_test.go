@@ -120,16 +120,33 @@ func TestLookBeforeTheWrite(t *testing.T) {
 	}, states)
 }
 
-// A delete is not sent over a change, and one already gone is done.
+// Promise 4: a delete is not sent over a change, nor over a cell that was empty
+// when it was planned and has a value now; one already gone is done.
 func TestLookBeforeADelete(t *testing.T) {
 	db := &settles{}
-	s := updating(db, holds{"same": `{"title":"Base"}`, "theirs": `{"title":"Theirs"}`}, models.OpDelete)
-	batch := []prepared{item("same", fields(`"Base"`), nil), item("theirs", fields(`"Base"`), nil), item("gone", fields(`"Base"`), nil)}
+	service := holds{
+		"same": `{"title":"Base"}`, "emptied": `{"n":null,"title":"Base"}`, "theirs": `{"title":"Theirs"}`,
+		"appeared": `{"n":"7","title":"Base"}`, "forced": `{"n":"7","title":"Base"}`, "computed": `{"modified":"today","title":"Base"}`,
+	}
+	s := updating(db, service, models.OpDelete)
+	s.remote.schema.Columns = append(s.remote.schema.Columns, models.Column{ID: "modified", ReadOnly: true})
+	var batch []prepared
+	for _, id := range []string{"same", "emptied", "theirs", "gone", "appeared", "forced", "computed"} {
+		p := item(id, fields(`"Base"`), nil)
+		p.item.Op, p.item.Override = models.OpDelete, id == "forced"
+		batch = append(batch, p)
+	}
 	kept, err := s.look(t.Context(), batch)
 	require.NoError(t, err)
-	require.Equal(t, []string{"itm_same"}, ids(kept))
-	require.Equal(t, models.ItemConflict, db.got[0].State)
-	require.Equal(t, models.ItemApplied, db.got[1].State)
+	require.Equal(t, []string{"itm_same", "itm_emptied", "itm_forced", "itm_computed"}, ids(kept))
+	states := map[string]models.ItemState{}
+	for _, settled := range db.got {
+		states[settled.ItemID] = settled.State
+	}
+	require.Equal(t, map[string]models.ItemState{
+		"itm_theirs": models.ItemConflict, "itm_gone": models.ItemApplied, "itm_appeared": models.ItemConflict,
+	}, states)
+	require.Equal(t, models.Fields{"n": json.RawMessage(`"7"`)}, db.got[2].Theirs)
 }
 
 // Promise 5: what no connector can say is not known, and nothing is sent again on

@@ -10,8 +10,8 @@ import (
 //
 // An edit on a column the service no longer has cannot be sent and is left
 // out. A delete carries, as edit bases, every writable cell as it was reviewed,
-// so that a change elsewhere is noticed before the record is removed
-// (Promise 4).
+// so that a change elsewhere is noticed before the record is removed; one that
+// has none was absent (Promise 4).
 func NewItem(t *Table, r *Record) (Item, bool) {
 	item := Item{
 		TableID: t.ID, RecordID: r.ID, RemoteID: r.RemoteID, Marker: r.Marker, State: ItemPlanned, Label: LabelOf(t, r),
