@@ -44,7 +44,7 @@ type ConfirmResult struct {
 // ConfirmMissing looks a second time for the records a complete enumeration
 // missed, and removes those the service says are gone. What has edits or
 // suggestions stays, marked. It is idempotent: what is left is looked at again.
-func (d *Downloads) ConfirmMissing(ctx context.Context, in ConfirmInput) (ConfirmResult, error) {
+func (d *Downloads) ConfirmMissing(ctx context.Context, in ConfirmInput) (result ConfirmResult, failed error) {
 	db := d.Store(in.OrganizationID)
 	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
 	defer life.end()
@@ -74,11 +74,11 @@ func (d *Downloads) ConfirmMissing(ctx context.Context, in ConfirmInput) (Confir
 	if err != nil {
 		return ConfirmResult{}, fmt.Errorf("confirm what is missing in table %s: %w", in.TableID, err)
 	}
-	r, err := openTable(ctx, d.Open, table)
+	r, err := openTable(ctx, d.Open, db, table)
 	if err != nil {
 		return ConfirmResult{}, err
 	}
-	defer r.close()
+	defer func() { r.close(ctx, failed) }()
 	c := &confirming{db: db, remote: r, run: &run, of: missing.LiveRemote, allowed: in.Remove != nil && *in.Remove}
 	return c.sweep(ctx)
 }

@@ -50,7 +50,7 @@ type copyPlace struct {
 // last checkpoint to the end, for one turn at most. The next page is on its way
 // while the last is stored. A killed worker's successor goes on from the last
 // stored page (Promise 7).
-func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (CopyResult, error) {
+func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (result CopyResult, failed error) {
 	db := d.Store(in.OrganizationID)
 	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
 	defer life.end()
@@ -76,11 +76,11 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (CopyResult, er
 	if err != nil {
 		return CopyResult{}, fmt.Errorf("take up the download of table %s: %w", in.TableID, err)
 	}
-	r, err := openTable(ctx, d.Open, table)
+	r, err := openTable(ctx, d.Open, db, table)
 	if err != nil {
 		return CopyResult{}, err
 	}
-	defer r.close()
+	defer func() { r.close(ctx, failed) }()
 	c := &copying{
 		db: db, place: place, remote: r, run: &run, now: d.Now, over: d.Now().Add(in.Turn),
 		noted: func() { life.note(copyPlace{Seen: run.Seen, Stalls: stalls, Progress: run.Progress}) },

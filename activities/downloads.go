@@ -13,6 +13,7 @@ import (
 
 // DownloadStore is what Downloads needs of one organization's store.
 type DownloadStore interface {
+	connectionStore
 	Table(ctx context.Context, id string) (models.Table, error)
 	ApplySchema(ctx context.Context, tableID string, columns []models.Column, name string, readOnly bool, why string) ([]models.SchemaChange, error)
 	BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error)
@@ -103,7 +104,7 @@ type BeginResult struct {
 
 // BeginDownload takes up the table's run, reads its columns at the service and
 // stores what changed about them.
-func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (BeginResult, error) {
+func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (result BeginResult, failed error) {
 	db := d.Store(in.OrganizationID)
 	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
 	defer life.end()
@@ -111,11 +112,11 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (BeginResult
 	if err != nil {
 		return BeginResult{}, fmt.Errorf("begin the download of table %s: %w", in.TableID, err)
 	}
-	r, err := openTable(ctx, d.Open, table)
+	r, err := openTable(ctx, d.Open, db, table)
 	if err != nil {
 		return BeginResult{}, err
 	}
-	defer r.close()
+	defer func() { r.close(ctx, failed) }()
 	mode, warnings := modeFor(in.Mode, table, r.connector)
 	run, err := db.BeginRun(ctx, in.JobID, in.TableID, mode)
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *sending) lookFailed(ctx context.Context, ready []prepared, err error) e
 		s.result.Wait = &wait
 		return s.release(ctx, ready)
 	}
-	if stop := stops(err); stop != nil {
+	if stop := s.stops(err); stop != nil {
 		s.result.Stop = stop
 		return s.release(ctx, ready)
 	}
@@ -81,11 +81,12 @@ func (s *sending) release(ctx context.Context, ready []prepared) error {
 }
 
 // stops gives the problem when nothing more can be sent until a person acts.
-func stops(err error) *models.Problem {
+func (s *sending) stops(err error) *models.Problem {
 	refused, ok := connectors.AsError(err)
 	if !ok || refused.Kind != connectors.KindAuth && refused.Kind != connectors.KindQuota {
 		return nil
 	}
+	s.remote.heard(err)
 	return refused.Problem()
 }
 

@@ -15,6 +15,7 @@ import (
 
 // PublishStore is what Publishes needs of one organization's store.
 type PublishStore interface {
+	connectionStore
 	Plan(ctx context.Context, id string) (models.Plan, error)
 	PlanGroups(ctx context.Context, planID string) ([]store.PlanGroup, error)
 	Table(ctx context.Context, id string) (models.Table, error)

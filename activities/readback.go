@@ -76,16 +76,16 @@ func byTable(items []models.Item) [][]models.Item {
 	return groups
 }
 
-func (p *Publishes) readBack(ctx context.Context, db PublishStore, items []models.Item, result *ReadBackResult) error {
+func (p *Publishes) readBack(ctx context.Context, db PublishStore, items []models.Item, result *ReadBackResult) (failed error) {
 	table, err := db.Table(ctx, items[0].TableID)
 	if err != nil {
 		return fmt.Errorf("read back items of table %s: %w", items[0].TableID, err)
 	}
-	r, err := openTable(ctx, p.Open, table)
+	r, err := openTable(ctx, p.Open, db, table)
 	if err != nil {
 		return err
 	}
-	defer r.close()
+	defer func() { r.close(ctx, failed) }()
 	ids, records := make([]string, len(items)), make([]int64, len(items))
 	for i, item := range items {
 		ids[i], records[i] = item.RemoteID, item.RecordID

@@ -71,11 +71,11 @@ func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in Resolv
 	if err != nil {
 		return fmt.Errorf("find out about items of plan %s: %w", in.PlanID, err)
 	}
-	r, err := openTable(ctx, p.Open, table)
+	r, err := openTable(ctx, p.Open, db, table)
 	if err != nil {
 		return p.unresolved(ctx, db, in, items, err, result)
 	}
-	defer r.close()
+	defer r.close(ctx, nil) // it hears of a refusal on the way
 	ready := make([]models.Item, 0, len(items))
 	for _, item := range items {
 		if free := freeAt(item, r.definition); free.After(p.Now()) {
@@ -93,6 +93,7 @@ func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in Resolv
 		return ctx.Err()
 	}
 	if err != nil {
+		r.heard(err)
 		return p.unresolved(ctx, db, in, ready, err, result)
 	}
 	return s.store(ctx, ready, settlements, result)

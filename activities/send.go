@@ -58,11 +58,11 @@ func (p *Publishes) SendItems(ctx context.Context, in SendInput) (SendResult, er
 	if err != nil {
 		return SendResult{}, fmt.Errorf("send items of plan %s: %w", in.PlanID, err)
 	}
-	r, err := openTable(ctx, p.Open, table)
+	r, err := openTable(ctx, p.Open, db, table)
 	if err != nil {
 		return SendResult{Stop: ProblemOf(err)}, nil //nolint:nilerr // told as the reason to stop
 	}
-	defer r.close()
+	defer r.close(ctx, nil) // it hears of a refusal on the way
 	s := &sending{
 		db: db, remote: r, in: in, now: p.Now, holder: holder(ctx), over: p.Now().Add(in.Turn),
 		references: &references{db: db, known: map[string]string{}}, set: map[string]bool{},

@@ -98,7 +98,7 @@ func (s *sending) notSent(ctx context.Context, settled store.Settlement, refused
 	if refused == nil {
 		refused = &connectors.Error{Kind: connectors.KindUnavailable, Service: s.remote.connector.Service(), Tried: "write a batch"}
 	}
-	if stop := stops(refused); stop != nil {
+	if stop := s.stops(refused); stop != nil {
 		s.result.Stop = stop
 		return back
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -97,6 +99,24 @@ func (o *Org) UpdateConnection(ctx context.Context, c models.Connection) error {
 			return tx.changedOrGone(&connectionRow{}, "connection", c.ID)
 		}
 		return tx.connectionChanged(c.ID, models.ChangeUpdated, c.State)
+	})
+}
+
+// ConnectionRefused notes that the service refused a connection's credential, and
+// why: it needs a person. opened is the connection as it was read before it was
+// used; where its credential has been changed since, or the connection is gone or
+// noted already, nothing is. A test that succeeds, or another credential, ends it.
+func (o *Org) ConnectionRefused(ctx context.Context, opened models.Connection, problem *models.Problem) error {
+	return o.tx(ctx, func(tx *Tx) error {
+		result := tx.rows(&connectionRow{}).
+			Where("id = ? AND credential = ? AND state <> ? AND deleted_at IS NULL", opened.ID, opened.Credential, models.ConnectionNeedsReconnect).
+			Updates(map[string]any{
+				"state": models.ConnectionNeedsReconnect, "problem": asJSON(problem), "updated_at": tx.now, "version": gorm.Expr("version + 1"),
+			})
+		if result.Error != nil || result.RowsAffected == 0 {
+			return result.Error
+		}
+		return tx.connectionChanged(opened.ID, models.ChangeUpdated, models.ConnectionNeedsReconnect)
 	})
 }
 
