@@ -118,15 +118,19 @@ func (s *server) listJobs(ctx context.Context, in *listJobsInput) (*body[list[Jo
 }
 
 func (s *server) getJob(ctx context.Context, in *JobPath) (*body[Job], error) {
-	job, err := s.job(ctx, in.ID)
+	job, err := s.org(ctx).Job(ctx, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	if job, err = s.Reconciler.Glance(ctx, job); err != nil {
 		return nil, err
 	}
 	return answer(showJob(job)), nil
 }
 
-// job reads a job and holds it against the engine, so that a run cancelled,
-// terminated or reset elsewhere shows as such (Promise 9).
+// job reads a job that is about to be acted on and holds it against the engine,
+// so that a run cancelled, terminated or reset elsewhere is taken for what it is
+// (Promise 9).
 func (s *server) job(ctx context.Context, id string) (models.Job, error) {
 	job, err := s.org(ctx).Job(ctx, id)
 	if err != nil || job.State.Final() {

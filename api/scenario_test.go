@@ -53,7 +53,8 @@ type stage struct {
 // kept leaves jobs as the store has them: the reconciler has tests of its own.
 type kept struct{}
 
-func (kept) Look(_ context.Context, job models.Job) (models.Job, error) { return job, nil }
+func (kept) Look(_ context.Context, job models.Job) (models.Job, error)   { return job, nil }
+func (kept) Glance(_ context.Context, job models.Job) (models.Job, error) { return job, nil }
 
 type uploadRows struct{ store *store.Store }
 

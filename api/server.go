@@ -68,6 +68,8 @@ type Uploads interface {
 // (Promise 9).
 type Reconciler interface {
 	Look(ctx context.Context, job models.Job) (models.Job, error)
+	// Glance is Look for reading again and again: at most once a second per job.
+	Glance(ctx context.Context, job models.Job) (models.Job, error)
 }
 
 // Live serves the WebSocket and the event streams.

@@ -48,8 +48,8 @@ type Org interface {
 	ListTables(ctx context.Context, snapshotID string) ([]models.Table, error)
 }
 
-// Reconciler looks at live jobs, by itself and when asked. All fields are
-// needed.
+// Reconciler looks at live jobs, by itself and when asked. All exported fields
+// are needed.
 type Reconciler struct {
 	System System
 	Org    func(organizationID string) Org
@@ -59,6 +59,8 @@ type Reconciler struct {
 	Locks    locks.Locker
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	glances glances
 }
 
 // Run makes a pass every few seconds until the context ends, in one process at a
