@@ -175,7 +175,32 @@ func (s *server) retryJob(ctx context.Context, in *JobPath) (*body[Accepted], er
 	if err != nil {
 		return nil, err
 	}
-	return s.startDownload(ctx, snapshot, left, input.Mode, job.ID)
+	left, removed, err := s.stillThere(ctx, snapshot.ID, left)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := s.startDownload(ctx, snapshot, left, input.Mode, job.ID)
+	if err == nil && removed > 0 {
+		accepted.Body.Warnings = append(accepted.Body.Warnings, *models.NewProblem(models.KindConflict, "job.tables_removed",
+			fmt.Sprintf("%d of its tables were removed from the snapshot since; the rest is downloaded.", removed), "Add a table again to download it."))
+	}
+	return accepted, err
+}
+
+// stillThere keeps the tables that the snapshot still has, and counts the others.
+func (s *server) stillThere(ctx context.Context, snapshotID string, ids []string) (left []string, removed int, err error) {
+	tables, err := s.org(ctx).ListTables(ctx, snapshotID)
+	if err != nil {
+		return nil, 0, err
+	}
+	left = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return !slices.ContainsFunc(tables, func(t models.Table) bool { return t.ID == id })
+	})
+	if len(left) == 0 {
+		return nil, 0, models.NewProblem(models.KindConflict, "job.nothing_to_retry", "Every table of this download that did not complete was removed from the snapshot since.",
+			"Add a table again, then start a new download.")
+	}
+	return left, len(ids) - len(left), nil
 }
 
 // engineProblem says what a failed word to the engine means for the user.

@@ -99,7 +99,8 @@ type itemInput struct {
 
 // Accepted answers a request that started a job.
 type Accepted struct {
-	Job Job `json:"job"`
+	Job      Job              `json:"job"`
+	Warnings []models.Problem `json:"warnings,omitempty" doc:"What was asked for and is not done."`
 }
 
 func (s *server) planRoutes() {

@@ -188,6 +188,9 @@ func retryJobCommand(f *clientFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, w := range accepted.Warnings {
+				s.say("%s", plain(w.Detail))
+			}
 			return s.after(ctx, accepted.Job, detach, followedJob)
 		}),
 	}

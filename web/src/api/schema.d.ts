@@ -842,6 +842,8 @@ export interface components {
     schemas: {
         Accepted: {
             job: components["schemas"]["Job"];
+            /** @description What was asked for and is not done. */
+            warnings?: components["schemas"]["Problem"][] | null;
         };
         AddColumnBody: {
             /** @enum {string} */
