@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/models"
@@ -151,11 +152,16 @@ func (c *Connector) each(ctx context.Context, schema connectors.Schema, choose f
 	}
 }
 
-// findTerms looks a term up by its name: there is at most one per parent.
+// findTerms looks a term up by its name: there is at most one per parent. The
+// site searches names as it stores them, with & as &amp; and without tags, so it
+// is asked for one word of the name; what it shows is held against the whole.
 func (c *Connector) findTerms(ctx context.Context, schema connectors.Schema, items []connectors.FindItem, results []connectors.FindResult) error {
 	for i, item := range items {
-		name, _ := models.Text(item.Values["name"])
-		err := c.each(ctx, schema, func(l *listing) { l.query = url.Values{"search": {name}} }, func(r connectors.Record) {
+		query := url.Values{}
+		if word := longestWord(bare(item.Values, "name")); word != "" {
+			query.Set("search", word)
+		}
+		err := c.each(ctx, schema, func(l *listing) { l.query = query }, func(r connectors.Record) {
 			if couldBe(schema, item.Values, r) {
 				results[i].Candidates = append(results[i].Candidates, r)
 			}
@@ -165,6 +171,18 @@ func (c *Connector) findTerms(ctx context.Context, schema connectors.Schema, ite
 		}
 	}
 	return nil
+}
+
+// longestWord is the longest run of letters and digits in a text: what every way
+// of storing it leaves as it is.
+func longestWord(text string) string {
+	longest := ""
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) }) {
+		if len(word) > len(longest) {
+			longest = word
+		}
+	}
+	return longest
 }
 
 // couldBe errs towards yes: a candidate too many is a question to a person, one

@@ -327,9 +327,14 @@ func (s *Server) storeTerm(t *Term) {
 }
 
 // escapeTerm is what core does to names and descriptions of terms: tags that
-// nobody may store are gone, and a bare & becomes an entity.
+// nobody may store are gone, and a & that begins no entity becomes one.
 func escapeTerm(text string) string {
-	return bareAmp.ReplaceAllString(kses(text), "&amp;$1")
+	return ampersand.ReplaceAllStringFunc(kses(text), func(found string) string {
+		if found == "&" {
+			return "&amp;"
+		}
+		return found
+	})
 }
 
-var bareAmp = regexp.MustCompile(`&($|[^a-zA-Z#])`)
+var ampersand = regexp.MustCompile(`&(?:(?:[a-zA-Z][a-zA-Z0-9]*|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});)?`)
