@@ -154,7 +154,8 @@ func (c *Connector) each(ctx context.Context, schema connectors.Schema, choose f
 
 // findTerms looks a term up by its name: there is at most one per parent. The
 // site searches names as it stores them, with & as &amp; and without tags, so it
-// is asked for one word of the name; what it shows is held against the whole.
+// is asked for one word of the name; what it shows is held against the whole
+// (Promise 5).
 func (c *Connector) findTerms(ctx context.Context, schema connectors.Schema, items []connectors.FindItem, results []connectors.FindResult) error {
 	for i, item := range items {
 		query := url.Values{}

@@ -79,6 +79,7 @@ func (g *glances) join(id string, now time.Time) (under *glance, own bool) {
 	if under, is := g.under[id]; is {
 		return under, false
 	}
+	// Promise 9: no longer, or what is shown is older than it may be.
 	if last, is := g.last[id]; is && now.Sub(last) < GlanceEvery && !now.Before(last) {
 		return nil, false
 	}

@@ -90,6 +90,7 @@ func (s *settling) table(c *recordChanges, rows []itemRow) error {
 			continue
 		}
 		if effects != nil {
+			// Promise 4: an older base would hide what somebody else wrote.
 			if before == models.ItemApplied && effects.crossed(&row, done) {
 				continue // what it read may be the older: it is read again
 			}
