@@ -68,12 +68,21 @@ func TestNoRouteShowsAnotherTenantsData(t *testing.T) {
 			require.NotContains(t, string(text), snapshot.ID, route)
 		}
 	}
-	for _, path := range []string{
-		"/api/v1/jobs/" + job.ID + "/events",
-		"/api/v1/snapshots/" + snapshot.ID + "/tables/" + table.ID + "/export.csv",
-	} {
-		g.play(t, scenario{method: "GET", path: path, token: stranger, status: 404})
-	}
+	g.play(t, scenario{method: "GET", path: "/api/v1/jobs/" + job.ID + "/events", token: stranger, status: 404})
+}
+
+// Breaks when a client made from the document cannot send a file or take a table
+// out again.
+func TestUploadAndExportAreInTheDocument(t *testing.T) {
+	g := newStage(t)
+	_, table := g.blog(t)
+	require.True(t, g.routes["POST /api/v1/uploads"])
+	require.True(t, g.routes["GET /api/v1/snapshots/{id}/tables/{tid}/export.csv"])
+	g.upload(t, "posts.csv", "id,title\n1,A\n", 201)
+	path := "/api/v1/snapshots/" + table.SnapshotID + "/tables/" + table.ID
+	g.play(t, scenario{method: "PATCH", path: path + "/records", status: 200, body: `{"operations":[{"op":"create","fields":{"title":"Ours"}}]}`})
+	g.play(t, scenario{method: "GET", path: path + "/export.csv", status: 200, has: []string{"Ours"}})
+	g.play(t, scenario{method: "GET", path: path + "/export.csv?filter=%7B", status: 422})
 }
 
 // bodies are valid ones, so that the tenant's wall is reached behind the

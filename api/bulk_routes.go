@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/scratch-platform/scratch/connectors/csv"
@@ -203,6 +204,19 @@ func (s *server) writeCSV(ctx context.Context, to io.Writer, t models.Table, que
 		return err
 	}
 	return w.Flush()
+}
+
+// describeExport documents exportCSV.
+func describeExport(op *huma.Operation) {
+	for _, name := range []string{"id", "tid"} {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+	}
+	op.Parameters = append(op.Parameters, parameter("view", "Id of a view to take filter and sort from."),
+		parameter("filter", "As of GET …/records."), parameter("sort", "As of GET …/records."))
+	op.Responses["200"] = &huma.Response{
+		Description: "A header line of the columns' names, then a line per record. A connection cut before the end means that the file is not whole.",
+		Content:     map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}
 }
 
 // exportCSV streams a table as CSV. Formulas are guarded, so that a cell's

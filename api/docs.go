@@ -124,8 +124,7 @@ b.method{display:inline-block;min-width:4.2rem}dt{font-weight:600}dd{margin:0 0 
 </style></head><body>
 <h1>{{.Title}} API</h1><p>{{.About}}</p>
 <p>Sign in with <code>Authorization: Bearer &lt;API token&gt;</code>. The whole document: <a href="/openapi.json">/openapi.json</a>.
-Live events: <code>GET /api/v1/ws?ticket=…</code> and <code>GET /api/v1/jobs/{id}/events</code>. Uploads: <code>POST /api/v1/uploads</code> (multipart).
-Export: <code>GET /api/v1/snapshots/{id}/tables/{tid}/export.csv</code>.</p>
+Live events: <code>GET /api/v1/ws?ticket=…</code> and <code>GET /api/v1/jobs/{id}/events</code>.</p>
 {{range .Groups}}<h2>{{.Name}}</h2>{{range .Operations}}
 <details id="{{.ID}}"><summary><b class="method">{{.Method}}</b> <code>{{.Path}}</code> — {{.Summary}}</summary>
 {{if .Parameters}}<dl>{{range .Parameters}}<dt><code>{{.Name}}</code> ({{.In}})</dt><dd>{{.About}}</dd>{{end}}</dl>{{end}}

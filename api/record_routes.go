@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 )
@@ -111,7 +110,7 @@ func (s *server) recordRoutes(engine *gin.Engine) {
 	serve(s, route{method: http.MethodGet, path: tablePath + "/records/{rid}", id: "get-record", summary: "One record"}, s.getRecord)
 	serve(s, route{method: http.MethodGet, path: tablePath + "/records/{rid}/history", id: "list-history", summary: "Who changed what, from what, when"}, s.listHistory)
 	s.bulkRoutes()
-	engine.GET("/api/v1/snapshots/:id/tables/:tid/export.csv", s.signedIn(accounts.ScopeRead, s.exportCSV))
+	s.stream(engine, route{method: http.MethodGet, path: "/api/v1/snapshots/{id}/tables/{tid}/export.csv", id: "export-table", summary: "The records as they are shown here, as CSV"}, describeExport, s.exportCSV)
 }
 
 func (s *server) listRecords(ctx context.Context, in *recordsInput) (*body[RecordsPage], error) {

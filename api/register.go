@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
 
 	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 )
 
@@ -45,6 +48,33 @@ func (r route) needs() accounts.Scope {
 // serve registers a typed handler: huma validates the input and documents it,
 // errors become Problem documents.
 func serve[I, O any](s *server, r route, handle func(context.Context, *I) (*O, error)) {
+	op := s.operation(r)
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = MaxBody
+	}
+	if !r.public {
+		op.Middlewares = huma.Middlewares{s.requirePrincipal(r.needs())}
+	}
+	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, document(ctx, s.Log, err)
+		}
+		return out, nil
+	})
+}
+
+// stream registers a handler of bytes that come and go as they are, for which
+// huma has no types, and documents it as describe says.
+func (s *server) stream(engine *gin.Engine, r route, describe func(*huma.Operation), handle func(*gin.Context, models.Actor)) {
+	op := s.operation(r)
+	describe(&op)
+	s.huma.OpenAPI().AddOperation(&op)
+	engine.Handle(r.method, strings.NewReplacer("{", ":", "}", "").Replace(r.path), s.signedIn(r.needs(), handle))
+}
+
+// operation is what every route's documentation begins with.
+func (s *server) operation(r route) huma.Operation {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary,
 		DefaultStatus: r.status, MaxBodyBytes: r.maxBody,
@@ -56,20 +86,20 @@ func serve[I, O any](s *server, r route, handle func(context.Context, *I) (*O, e
 			},
 		},
 	}
-	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = MaxBody
-	}
 	if !r.public {
 		op.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
-		op.Middlewares = huma.Middlewares{s.requirePrincipal(r.needs())}
 	}
-	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, in)
-		if err != nil {
-			return nil, document(ctx, s.Log, err)
-		}
-		return out, nil
-	})
+	return op
+}
+
+// documents gives the schema of a type's answers.
+func documents[T any](s *server) *huma.Schema {
+	return s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+}
+
+// parameter documents one query parameter.
+func parameter(name, doc string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // tagOf groups operations by the resource they are about.

@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/scratch-platform/scratch/connectors/csv"
-	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -41,11 +41,23 @@ type previewInput struct {
 }
 
 func (s *server) uploadRoutes(engine *gin.Engine) {
-	engine.POST("/api/v1/uploads", s.signedIn(accounts.ScopeEdit, s.createUpload))
+	s.stream(engine, route{method: http.MethodPost, path: "/api/v1/uploads", id: "create-upload", summary: "Send a file; it is kept as it is"}, s.describeUpload, s.createUpload)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads", id: "list-uploads", summary: "Your uploads"}, s.listUploads)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads/{id}", id: "get-upload", summary: "One upload"}, s.getUpload)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/uploads/{id}/preview", id: "preview-upload", summary: "The first rows, the columns found, and what is odd"}, s.previewUpload)
 	serve(s, route{method: http.MethodDelete, path: "/api/v1/uploads/{id}", id: "delete-upload", summary: "Delete an upload that no connection uses", status: noContent}, s.deleteUpload)
+}
+
+// describeUpload documents createUpload.
+func (s *server) describeUpload(op *huma.Operation) {
+	op.RequestBody = &huma.RequestBody{
+		Required: true, Description: "One file, in the first part that has a file name; other parts are passed over.",
+		Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{
+			Type: huma.TypeObject, Required: []string{"file"},
+			Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary", Description: "At most the server's limit for uploads."}},
+		}}},
+	}
+	op.Responses["201"] = &huma.Response{Description: "Created", Content: map[string]*huma.MediaType{"application/json": {Schema: documents[Upload](s)}}}
 }
 
 // createUpload streams the first file part of a multipart body to disk; it is

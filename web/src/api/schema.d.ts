@@ -507,6 +507,23 @@ export interface paths {
         patch: operations["rename-column"];
         trace?: never;
     };
+    "/api/v1/snapshots/{id}/tables/{tid}/export.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The records as they are shown here, as CSV */
+        get: operations["export-table"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/snapshots/{id}/tables/{tid}/records": {
         parameters: {
             query?: never;
@@ -777,7 +794,8 @@ export interface paths {
         /** Your uploads */
         get: operations["list-uploads"];
         put?: never;
-        post?: never;
+        /** Send a file; it is kept as it is */
+        post: operations["create-upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2940,6 +2958,45 @@ export interface operations {
             };
         };
     };
+    "export-table": {
+        parameters: {
+            query?: {
+                /** @description Id of a view to take filter and sort from. */
+                view?: string;
+                /** @description As of GET …/records. */
+                filter?: string;
+                /** @description As of GET …/records. */
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A header line of the columns' names, then a line per record. A connection cut before the end means that the file is not whole. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     "list-records": {
         parameters: {
             query?: {
@@ -3709,6 +3766,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListUpload"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "create-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One file, in the first part that has a file name; other parts are passed over. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description At most the server's limit for uploads.
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description What went wrong, with a code and a hint. */
