@@ -23,6 +23,7 @@ type DownloadStore interface {
 	MissingRecords(ctx context.Context, run *models.DownloadRun) (store.Missing, error)
 	MissingBatch(ctx context.Context, run *models.DownloadRun, afterID int64, limit int) ([]store.RecordRef, error)
 	Sweep(ctx context.Context, run *models.DownloadRun, ids []int64) (store.SweepResult, error)
+	ExpectRecords(ctx context.Context, run *models.DownloadRun, total int64) error
 	FinishRun(ctx context.Context, run *models.DownloadRun, state models.JobState, problem *models.Problem, warnings []models.Problem) error
 	RunWarnings(ctx context.Context, runID string) ([]models.Problem, error)
 	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
@@ -137,6 +138,11 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (result Begi
 	// is added.
 	if _, err := db.ApplySchema(ctx, in.TableID, schema.Columns, "", schema.ReadOnly, schema.Why); err != nil {
 		return BeginResult{}, fmt.Errorf("store the columns of table %s: %w", in.TableID, err)
+	}
+	if run.Mode == models.DownloadFull && schema.Rows > 0 {
+		if err := db.ExpectRecords(ctx, &run, schema.Rows); err != nil {
+			return BeginResult{}, fmt.Errorf("store how many records table %s has: %w", in.TableID, err)
+		}
 	}
 	return BeginResult{RunID: run.ID, Mode: run.Mode, Resumed: run.Seen > 0, Warnings: warnings}, nil
 }

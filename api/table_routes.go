@@ -170,7 +170,11 @@ func (s *server) describe(ctx context.Context, in *addTable) (connectors.Schema,
 	if err != nil {
 		return connectors.Schema{}, "", err
 	}
-	schema, err := describer.Describe(ctx, in.Body.RemoteID, in.Body.Settings)
+	describe := describer.Describe
+	if outliner, can := c.(connectors.Outliner); can {
+		describe = outliner.Outline // a person waits; the download describes the whole
+	}
+	schema, err := describe(ctx, in.Body.RemoteID, in.Body.Settings)
 	return schema, c.Service(), err
 }
 

@@ -61,6 +61,14 @@ type Describer interface {
 	Describe(ctx context.Context, remoteID string, settings json.RawMessage) (Schema, error)
 }
 
+// Outliner describes a table at once where Describe reads all of it, for a person
+// who waits: from its beginning, so that kinds may change and columns may be
+// added when Describe comes to it.
+type Outliner interface {
+	// Outline fails as Describe does.
+	Outline(ctx context.Context, remoteID string, settings json.RawMessage) (Schema, error)
+}
+
 // Schema is a table as its service describes it now. It is handed back to every
 // reading and writing call, so that connectors keep no cache of their own.
 type Schema struct {
@@ -71,6 +79,9 @@ type Schema struct {
 	Columns  []models.Column
 	// TitleColumn is what a person calls a record by; may be empty.
 	TitleColumn string
+	// Rows is how many records were counted on the way, 0 when none were: what a
+	// download that begins now will come to.
+	Rows int64
 	// Settings are the table's own choices (identity columns of a CSV, the
 	// column an incremental read goes by), as stored with models.Table.
 	Settings json.RawMessage

@@ -161,7 +161,11 @@ func previewUpload(ctx context.Context, s *session, args []string) error {
 }
 
 func writeSheet(w io.Writer, sheet csv.Sheet) error {
-	fmt.Fprintf(w, "%s, delimiter %q, %s\n\n", plain(sheet.Encoding), sheet.Delimiter, counted(sheet.RowCount, "row"))
+	about := ""
+	if sheet.Sampled {
+		about = "about "
+	}
+	fmt.Fprintf(w, "%s, delimiter %q, %s%s\n\n", plain(sheet.Encoding), sheet.Delimiter, about, counted(sheet.RowCount, "row"))
 	list := columns{}
 	for _, c := range sheet.Columns {
 		list.heads = append(list.heads, fit(c.Name, maxColumn)+" ("+string(c.Kind)+")")

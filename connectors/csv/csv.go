@@ -99,6 +99,7 @@ var (
 	_ connectors.Validator   = (*Connector)(nil)
 	_ connectors.TableLister = (*Connector)(nil)
 	_ connectors.Describer   = (*Connector)(nil)
+	_ connectors.Outliner    = (*Connector)(nil)
 	_ connectors.AllReader   = (*Connector)(nil)
 	_ connectors.IDLister    = (*Connector)(nil)
 )
@@ -176,6 +177,15 @@ func tableName(file string) string {
 // Describe reads the whole file for its columns. Identity columns that do not
 // tell the rows apart fail with KindInvalid, naming lines.
 func (c *Connector) Describe(ctx context.Context, remoteID string, raw json.RawMessage) (connectors.Schema, error) {
+	return c.describe(ctx, remoteID, raw, extent{})
+}
+
+// Outline reads the file's beginning for its columns.
+func (c *Connector) Outline(ctx context.Context, remoteID string, raw json.RawMessage) (connectors.Schema, error) {
+	return c.describe(ctx, remoteID, raw, extent{bytes: glanceBytes})
+}
+
+func (c *Connector) describe(ctx context.Context, remoteID string, raw json.RawMessage, of extent) (connectors.Schema, error) {
 	if remoteID != TableID {
 		e := fault(connectors.KindNotFound, "table_unknown", "a CSV file has one table", "Use the table id "+TableID+".")
 		e.Table = remoteID
@@ -189,14 +199,18 @@ func (c *Connector) Describe(ctx context.Context, remoteID string, raw json.RawM
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	sheet, err := scan(ctx, file, chosen)
+	sheet, err := scan(ctx, file, chosen, of)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return connectors.Schema{}, err
 	}
-	return connectors.Schema{
+	schema := connectors.Schema{
 		RemoteID: TableID, Name: tableName(file.Name()),
 		Columns: sheet.columns(), TitleColumn: sheet.title(), Settings: raw,
-	}, nil
+	}
+	if !sheet.sampled {
+		schema.Rows = sheet.rows
+	}
+	return schema, nil
 }
 
 // fault is an error about the file.

@@ -507,7 +507,7 @@ func BenchmarkDescribe(b *testing.B) {
 	text := generated(50_000)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		_, err := scan(b.Context(), memory(text), settings{Identity: []string{"id"}})
+		_, err := scan(b.Context(), memory(text), settings{Identity: []string{"id"}}, extent{})
 		require.NoError(b, err)
 	}
 	b.ReportMetric(50_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")

@@ -30,6 +30,8 @@ type sheet struct {
 	cols     []column
 	width    int // cells of the header, or of the first row
 	rows     int64
+	sampled  bool  // only the file's beginning was read
+	bytes    int64 // of the file that were read
 	warnings warnings
 	first    [][]string // the first rows, for a preview
 }
@@ -39,19 +41,26 @@ func (f form) text(file io.ReaderAt, size int64) io.Reader {
 	return f.decode(io.NewSectionReader(file, int64(f.bom), size-int64(f.bom)))
 }
 
-// scan reads the whole file for its columns, their kinds and its faults.
-func scan(ctx context.Context, file connectors.File, chosen settings) (*sheet, error) {
-	return scanFor(ctx, file, chosen, 0)
+// glanceBytes is how much of a file is read while a person waits: a fraction of a
+// second's work.
+const glanceBytes = 16 << 20
+
+// extent says how much of a file to scan and what to keep of it.
+type extent struct {
+	bytes int64 // stop behind about so much text; 0 is the whole file
+	first int   // rows to keep, for a preview
 }
 
-// scanFor also keeps the first rows.
-func scanFor(ctx context.Context, file connectors.File, chosen settings, keep int) (*sheet, error) {
+// scan reads a file for its columns, their kinds and its faults. Whether the
+// identity columns tell all rows apart shows in the whole file only.
+func scan(ctx context.Context, file connectors.File, chosen settings, of extent) (*sheet, error) {
 	f, err := sniff(file, chosen)
 	if err != nil {
 		return nil, err
 	}
 	s := &sheet{form: f}
-	r := newRows(f.text(file, file.Size()), f)
+	text := &counted{from: io.NewSectionReader(file, int64(f.bom), file.Size()-int64(f.bom))}
+	r := newRows(f.decode(text), f)
 	if err := s.head(r); err != nil {
 		return nil, err
 	}
@@ -62,6 +71,9 @@ func scanFor(ctx context.Context, file connectors.File, chosen settings, keep in
 	seen := newKeys(identity)
 	for inHand := !f.header; ; inHand = false { // without a header, the first row is read already
 		if !inHand {
+			if s.sampled = of.bytes > 0 && s.rows > 0 && r.offset >= of.bytes && file.Size() > of.bytes; s.sampled {
+				break
+			}
 			if err := r.next(); isEnd(err) {
 				break
 			} else if err != nil {
@@ -71,15 +83,38 @@ func scanFor(ctx context.Context, file connectors.File, chosen settings, keep in
 		if s.rows++; s.rows%1024 == 0 && ctx.Err() != nil {
 			return nil, stopped(ctx)
 		}
-		if err := s.see(r, keep); err != nil {
+		if err := s.see(r, of.first); err != nil {
 			return nil, err
 		}
 		seen.see(r)
 	}
-	if err := seen.finish(ctx, file, s.form); err != nil {
-		return nil, err
+	s.bytes = text.n
+	if s.sampled {
+		return s, nil
 	}
-	return s, nil
+	return s, seen.finish(ctx, file, s.form)
+}
+
+// about is how many rows the file has: counted, or told from those of its
+// beginning.
+func (s *sheet) about(size int64) int64 {
+	if !s.sampled || s.bytes == 0 {
+		return s.rows
+	}
+	return int64(float64(s.rows) * float64(size) / float64(s.bytes))
+}
+
+// counted counts what is read through it.
+type counted struct {
+	from io.Reader
+	n    int64
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(into []byte) (int, error) {
+	n, err := c.from.Read(into)
+	c.n += int64(n)
+	return n, err //nolint:wrapcheck // a reader's word is passed on as it is
 }
 
 func stopped(ctx context.Context) error {

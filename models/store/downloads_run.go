@@ -169,7 +169,7 @@ func (o *Org) RestartRun(ctx context.Context, run *models.DownloadRun) error {
 			return err
 		}
 		row.Cursor, row.Complete, row.Spanned, row.Seen, row.Watermark = nil, false, false, 0, nil
-		row.Progress = asJSON(models.Progress{Total: -1})
+		row.Progress = asJSON(models.Progress{Total: row.Progress.V.Total})
 		row.PassedOver = 0
 		next = row.run()
 		next.AsOf = c.row.RecordsVersion
@@ -183,6 +183,26 @@ func (o *Org) RestartRun(ctx context.Context, run *models.DownloadRun) error {
 		*run = next
 	}
 	return err
+}
+
+// ExpectRecords notes how many records a run will come to, where that was counted
+// before and its pages do not say.
+func (o *Org) ExpectRecords(ctx context.Context, run *models.DownloadRun, total int64) error {
+	return o.tx(ctx, func(tx *Tx) error {
+		if _, err := tx.changeRecords(run.TableID); err != nil {
+			return err
+		}
+		row, err := tx.lockRun(run)
+		if err != nil {
+			return err
+		}
+		row.Progress.V.Total, row.Progress.V.Step = max(total, row.Progress.V.Done), "reading"
+		run.Progress.Total = row.Progress.V.Total
+		if err := tx.rows(&row).Where("id = ?", row.ID).Update("progress", row.Progress).Error; err != nil {
+			return err
+		}
+		return tx.progress(row.JobID, row.TableID, row.Progress.V, true)
+	})
 }
 
 // FinishRun ends a run. The table takes over the watermark on completion only:

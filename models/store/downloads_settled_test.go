@@ -107,3 +107,30 @@ func TestAReadingBackOlderThanAPageTakesNothingBack(t *testing.T) {
 		require.Empty(t, left)
 	})
 }
+
+// Breaks when a total that was counted beforehand, of a file whose pages do not
+// say, is lost with the first page, and no progress bar shows.
+func TestATotalCountedBeforehandStays(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, _, table := posts(t, s)
+		jobID := job(t, org, 1)
+		run, err := org.BeginRun(ctx, jobID, table.ID, models.DownloadFull)
+		require.NoError(t, err)
+		require.NoError(t, org.ExpectRecords(ctx, &run, 3))
+		total := func() int64 {
+			now, err := org.Run(ctx, run.ID)
+			require.NoError(t, err)
+			return now.Progress.Total
+		}
+		require.EqualValues(t, 3, total())
+		_, err = org.SavePage(ctx, &run, PageWrite{Cursor: []byte("1"), Total: -1, Records: []RemoteRecord{remote("a")}})
+		require.NoError(t, err)
+		require.EqualValues(t, 3, total())
+		require.NoError(t, org.RestartRun(ctx, &run))
+		require.EqualValues(t, 3, total())
+		_, err = org.SavePage(ctx, &run, PageWrite{Complete: true, Total: -1, Records: []RemoteRecord{remote("a"), remote("b")}})
+		require.NoError(t, err)
+		require.EqualValues(t, 2, total(), "what came is what there was")
+	})
+}

@@ -1518,9 +1518,14 @@ export interface components {
             delimiter: string;
             encoding: string;
             header: boolean;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description An estimate when sampled.
+             */
             row_count: number;
             rows: (string[] | null)[] | null;
+            /** @description Only the file's beginning was read: the import settles the columns' kinds by the whole file. */
+            sampled: boolean;
             warnings: components["schemas"]["Problem"][] | null;
         };
         SkippedCell: {
