@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
+	"github.com/scratch-platform/scratch/worker"
 	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
@@ -113,6 +115,7 @@ func (d *doctor) lookAtEngine(ctx context.Context) {
 	if d.lookAtNamespace(ctx, engine, settings.TemporalNamespace) {
 		d.lookAtAttributes(ctx, engine, settings.TemporalNamespace)
 		d.lookAtQueues(ctx, engine)
+		d.lookForStrangers(ctx, engine, settings.TemporalNamespace)
 	}
 }
 
@@ -191,6 +194,54 @@ func (d *doctor) lookAtQueues(ctx context.Context, engine temporal.Client) {
 		}
 		d.ok(name, "%s of %s on %s", counted(int64(len(answer.GetPollers())), "poller"), what, queue)
 	}
+}
+
+// lookForStrangers tells of workers on the queue that encrypt with a key which
+// the keyset here does not hold: they belong to another deployment, or to this
+// one with a keyset that is not the same everywhere. Each takes the other's work
+// and can read none of it. Without a keyset to compare with nothing is said:
+// lookAtKeys says why there is none.
+func (d *doctor) lookForStrangers(ctx context.Context, engine temporal.Client, namespace string) {
+	source := d.settings.VaultSource()
+	source.Create = false
+	keys, err := vault.Open(source)
+	if err != nil {
+		return
+	}
+	for _, identity := range pollersOf(ctx, engine, namespace, contract.QueueSync) {
+		if id, ours := worker.KeyOf(identity); ours && !keys.Has(id) {
+			d.broken("workers", fmt.Sprintf("%s polls %s and encrypts with key %s, which is not in this keyset: what it takes fails, and what it starts cannot be read here",
+				models.Bound(identity, 120), contract.QueueSync, id),
+				"If it is another deployment, give each its own namespace (SCRATCH_TEMPORAL_NAMESPACE). If it is this one, set the same SCRATCH_VAULT_KEYSET in every process. A worker that was ended shows for five minutes more.")
+			return // one stranger is enough to act on
+		}
+	}
+}
+
+// pollersOf gives the identities of a queue's pollers on all its partitions: a
+// worker with few pollers may be on any of them. What cannot be read is left out.
+func pollersOf(ctx context.Context, engine temporal.Client, namespace, queue string) []string {
+	parts, err := engine.WorkflowService().ListTaskQueuePartitions(ctx, &workflowservice.ListTaskQueuePartitionsRequest{
+		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: queue},
+	})
+	if err != nil {
+		return nil
+	}
+	var identities []string
+	for kind, of := range map[enums.TaskQueueType][]*taskqueue.TaskQueuePartitionMetadata{
+		enums.TASK_QUEUE_TYPE_WORKFLOW: parts.GetWorkflowTaskQueuePartitions(), enums.TASK_QUEUE_TYPE_ACTIVITY: parts.GetActivityTaskQueuePartitions(),
+	} {
+		for _, part := range of {
+			answer, err := engine.DescribeTaskQueue(ctx, part.GetKey(), kind)
+			if err != nil {
+				continue
+			}
+			for _, poller := range answer.GetPollers() {
+				identities = append(identities, poller.GetIdentity())
+			}
+		}
+	}
+	return identities
 }
 
 func (d *doctor) lookAtServer(ctx context.Context) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
+	scratchworker "github.com/scratch-platform/scratch/worker"
 	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
@@ -117,6 +119,23 @@ func TestDoctorOnPostgresAndTemporal(t *testing.T) {
 	got = local(t, environment, "doctor", "--json")
 	require.Equal(t, exitCompleted, got.code, got.out)
 
+	// Breaks when a worker with the same keys is taken for a stranger's, or one
+	// with other keys on the same queue is not told of.
+	own, err := vault.Open(vault.Source{Configured: keyset})
+	require.NoError(t, err)
+	pollSyncAs(t, scratchworker.ClientOptions(temporal.Options{}, own, nil))
+	got = local(t, environment, "doctor", "--json")
+	require.Equal(t, exitCompleted, got.code, got.out)
+	other, err := ownVault()
+	require.NoError(t, err)
+	pollSyncAs(t, scratchworker.ClientOptions(temporal.Options{}, other, nil))
+	got = local(t, environment, "doctor", "--json")
+	require.Equal(t, exitEnvironment, got.code, got.out)
+	checks = examined(t, got)
+	require.Equal(t, checkBroken, checks["workers"].State)
+	require.Contains(t, checks["workers"].Detail, other.PrimaryKeyID().String())
+	require.Contains(t, checks["workers"].Hint, "SCRATCH_TEMPORAL_NAMESPACE")
+
 	environment["SCRATCH_TEMPORAL_NAMESPACE"] = "no-such-namespace"
 	checks = examined(t, local(t, environment, "doctor", "--json"))
 	require.Equal(t, checkBroken, checks["namespace"].State)
@@ -132,13 +151,25 @@ func TestDoctorOnPostgresAndTemporal(t *testing.T) {
 // pollSync is a worker on the queue of downloads and publishes.
 func pollSync(t *testing.T) {
 	t.Helper()
-	engine := testkit.TemporalClient(t, temporal.Options{})
+	pollSyncAs(t, temporal.Options{})
+}
+
+// pollSyncAs is pollSync over a client of its own; it waits until the engine has
+// seen it.
+func pollSyncAs(t *testing.T, options temporal.Options) {
+	t.Helper()
+	engine := testkit.TemporalClient(t, options)
 	w := worker.New(engine, contract.QueueSync, worker.Options{})
 	w.RegisterWorkflow(noWorkflow)
 	w.RegisterActivity(noActivity)
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	require.Eventually(t, func() bool { return engineReady(t.Context(), engine, "") == nil }, 30*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool {
+		if engineReady(t.Context(), engine, "") != nil {
+			return false
+		}
+		return options.Identity == "" || slices.Contains(pollersOf(t.Context(), engine, temporal.DefaultNamespace, contract.QueueSync), options.Identity)
+	}, 30*time.Second, 100*time.Millisecond)
 }
 
 // Breaks when a rotation over several processes loses a credential, or leaves

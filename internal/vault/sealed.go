@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"strconv"
+
+	"github.com/scratch-platform/scratch/models"
 )
 
 // KeyID names one key of a keyset. It is not secret.
@@ -12,6 +15,15 @@ type KeyID uint32
 
 // String is the id as eight hex digits.
 func (id KeyID) String() string { return fmt.Sprintf("%08x", uint32(id)) }
+
+// ParseKeyID reads an id as String writes it.
+func ParseKeyID(text string) (KeyID, error) {
+	n, err := strconv.ParseUint(text, 16, 32)
+	if err != nil || len(text) != 8 {
+		return 0, fmt.Errorf("%q is no id of a key", models.Bound(text, 20))
+	}
+	return KeyID(n), nil
+}
 
 // Sealed is an encrypted value as it is stored:
 //

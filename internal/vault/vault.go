@@ -98,6 +98,9 @@ func (v *Vault) Decrypt(ctx context.Context, sealed Sealed, associatedData []byt
 // PrimaryKeyID is the id of the key that new values are encrypted with.
 func (v *Vault) PrimaryKeyID() KeyID { return v.current().primary }
 
+// Has reports whether the keyset holds the key and may use it.
+func (v *Vault) Has(id KeyID) bool { return v.current().known[id] }
+
 // NeedsRewrap reports whether a value was encrypted with another key than the
 // primary one, and should be rewrapped after a rotation.
 func (v *Vault) NeedsRewrap(sealed Sealed) bool {
