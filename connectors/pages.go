@@ -7,130 +7,6 @@ import (
 	"sync"
 )
 
-// Ahead reads the next pages while the last one is being written. At least one
-// page is read ahead; more are while those not yet taken weigh less than budget
-// bytes together. Its one goroutine ends with ctx, with the enumeration, or with
-// Close.
-//
-// Errors are given in their place; a call after one that is not io.EOF tries the
-// same page again.
-func Ahead(ctx context.Context, pages Pages, budget int) Pages {
-	ctx, cancel := context.WithCancel(ctx)
-	a := &ahead{
-		pages: pages, budget: budget, cancel: cancel,
-		ready:  make(chan fetched, maxPagesAhead),
-		room:   make(chan struct{}, 1),
-		resume: make(chan struct{}, 1),
-	}
-	a.reading.Go(func() { a.read(ctx) })
-	return a
-}
-
-// maxPagesAhead bounds pages by number too, for those that weigh nothing.
-const maxPagesAhead = 16
-
-type fetched struct {
-	page Page
-	err  error
-}
-
-type ahead struct {
-	pages   Pages
-	budget  int
-	cancel  context.CancelFunc
-	reading sync.WaitGroup
-	ready   chan fetched
-	room    chan struct{} // a page was taken
-	resume  chan struct{} // go on after an error
-	failed  bool          // the last answer was an error
-	done    bool
-
-	mu      sync.Mutex
-	waiting int // bytes read and not yet taken
-}
-
-// read is the goroutine. It closes ready when it ends.
-func (a *ahead) read(ctx context.Context) {
-	defer close(a.ready)
-	for {
-		page, err := a.pages.Next(ctx)
-		a.mu.Lock()
-		a.waiting += page.Bytes
-		a.mu.Unlock()
-		select {
-		case a.ready <- fetched{page, err}:
-		case <-ctx.Done():
-			return
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return
-		case err != nil:
-			select {
-			case <-a.resume:
-			case <-ctx.Done():
-				return
-			}
-		default:
-			if !a.waitForRoom(ctx) {
-				return
-			}
-		}
-	}
-}
-
-func (a *ahead) waitForRoom(ctx context.Context) bool {
-	for {
-		a.mu.Lock()
-		full := a.waiting >= a.budget && len(a.ready) > 0
-		a.mu.Unlock()
-		if !full {
-			return ctx.Err() == nil
-		}
-		select {
-		case <-a.room:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// Next gives the next page in order.
-func (a *ahead) Next(ctx context.Context) (Page, error) {
-	if a.done {
-		return Page{}, io.EOF
-	}
-	if a.failed {
-		a.failed = false
-		a.resume <- struct{}{} // never blocks: the reader waits for it
-	}
-	select {
-	case f, ok := <-a.ready:
-		if !ok {
-			return Page{}, context.Canceled // closed, or its context ended
-		}
-		a.mu.Lock()
-		a.waiting -= f.page.Bytes
-		a.mu.Unlock()
-		select {
-		case a.room <- struct{}{}:
-		default:
-		}
-		a.done = errors.Is(f.err, io.EOF)
-		a.failed = f.err != nil && !a.done
-		return f.page, f.err
-	case <-ctx.Done():
-		return Page{}, context.Cause(ctx)
-	}
-}
-
-// Close ends the reading ahead, waits for it, and closes the pages beneath.
-func (a *ahead) Close() error {
-	a.cancel()
-	a.reading.Wait()
-	return a.pages.Close()
-}
-
 // Numbered says how to read pages that have numbers, side by side.
 type Numbered struct {
 	First int // number of the page to begin with
@@ -159,7 +35,8 @@ func Parallel(ctx context.Context, n Numbered) Pages {
 }
 
 type numberedPage struct {
-	fetched
+	page Page
+	err  error
 	last int
 }
 
@@ -188,7 +65,7 @@ func (p *parallel) read(number int) {
 	p.slots[number] = slot
 	p.reading.Go(func() {
 		page, last, err := p.Fetch(p.ctx, number)
-		slot <- numberedPage{fetched{page, err}, last}
+		slot <- numberedPage{page, err, last}
 	})
 }
 

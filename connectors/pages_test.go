@@ -8,42 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
-
-// scripted gives numbered pages and counts; errs holds errors to give first.
-type scripted struct {
-	pages, bytes int
-	given        atomic.Int32
-	errs         map[int]error
-	closed       bool
-	gate         chan struct{} // when set, each page waits for it
-}
-
-func (s *scripted) Next(ctx context.Context) (Page, error) {
-	if s.gate != nil {
-		select {
-		case <-s.gate:
-		case <-ctx.Done():
-			return Page{}, ctx.Err()
-		}
-	}
-	n := int(s.given.Load()) + 1
-	if err := s.errs[n]; err != nil {
-		delete(s.errs, n)
-		return Page{}, err
-	}
-	if n > s.pages {
-		return Page{}, io.EOF
-	}
-	s.given.Add(1)
-	return Page{Cursor: fmt.Append(nil, n), Bytes: s.bytes}, nil
-}
-
-func (s *scripted) Close() error { s.closed = true; return nil }
 
 func drain(t *testing.T, pages Pages, retries int) []string {
 	t.Helper()
@@ -70,48 +38,6 @@ func numbers(n int) []string {
 		all[i] = fmt.Sprint(i + 1)
 	}
 	return all
-}
-
-func TestAheadGivesEveryPageOnceInOrder(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	for _, budget := range []int{0, 1, 25, 1000} {
-		inner := &scripted{pages: 40, bytes: 10, errs: map[int]error{
-			1: errors.New("first"), 7: errors.New("seventh"), 41: errors.New("before the end"),
-		}}
-		pages := Ahead(t.Context(), inner, budget)
-		require.Equal(t, numbers(40), drain(t, pages, 3))
-		require.NoError(t, pages.Close())
-		require.True(t, inner.closed)
-	}
-}
-
-func TestAheadKeepsItsBudget(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	for budget, most := range map[int]int32{0: 1, 25: 3, 1 << 30: maxPagesAhead + 1} {
-		inner := &scripted{pages: 1000, bytes: 10}
-		pages := Ahead(t.Context(), inner, budget)
-		// What is ahead stops growing by itself.
-		require.Eventually(t, func() bool { return inner.given.Load() >= min(most, 3) || budget == 0 }, 5*time.Second, time.Millisecond)
-		for taken := int32(1); taken <= 50; taken++ {
-			_, err := pages.Next(t.Context())
-			require.NoError(t, err)
-			require.LessOrEqual(t, inner.given.Load(), taken+most+1, "more was read ahead than the budget allows")
-		}
-		require.NoError(t, pages.Close())
-	}
-}
-
-func TestAheadEndsPromptly(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	pages := Ahead(t.Context(), &scripted{pages: 3, gate: make(chan struct{})}, 100)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := pages.Next(ctx)
-	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, pages.Close()) // hangs when the goroutine does not hear it
-	_, err = pages.Next(t.Context())
-	require.ErrorIs(t, err, context.Canceled)
-	require.NotErrorIs(t, err, io.EOF, "an enumeration that was closed looks complete")
 }
 
 // numbered serves pages side by side and records how many at once.
