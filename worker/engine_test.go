@@ -151,6 +151,7 @@ func TestCancelIsQuick(t *testing.T) {
 	t.Run("paused", func(t *testing.T) {
 		s := newStack(t, testkit.SQLite(t), testkit.Temporal(t))
 		table, reached := s.slow("posts", 5)
+		s.service.with(func(f *faults) { f.pageDelay = 300 * time.Millisecond }) // the pause comes before the last page
 		job := s.download(models.DownloadFull, table)
 		<-reached
 		require.NoError(t, contract.Pause.Send(t.Context(), s.engine, job.WorkflowID, contract.By{}))

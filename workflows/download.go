@@ -48,8 +48,11 @@ func (d *download) run(ctx workflow.Context) error {
 		return err
 	}
 	settled, err := d.copy(ctx)
-	if err != nil || settled {
+	switch {
+	case err != nil:
 		return err
+	case settled:
+		return ctx.Err() // a cancel that came with the last page is one
 	}
 	return d.confirm(ctx)
 }
