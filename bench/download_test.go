@@ -38,6 +38,27 @@ func BenchmarkDownload(b *testing.B) {
 	figures.note(subject, "CPU time of process and database, of D's", number(median(costs)))
 }
 
+// BenchmarkMillion downloads ten times as many records: a record must not cost
+// more for it, nor the process grow.
+func BenchmarkMillion(b *testing.B) {
+	const subject = "HTTP → PostgreSQL, 1,000,000 records, first load"
+	n, small := sized(1_000_000), sized(100_000)
+	p := startProduct(b, newDatabase(b))
+	load := func(n int) downloaded {
+		s := startSite(b, n)
+		defer s.stop()
+		got := p.download(b, p.addTable(b, p.connectSite(b, s), "posts", nil))
+		require.EqualValues(b, n, got.job.Progress.Created)
+		return got
+	}
+	little, got := load(small), load(n)
+	figures.note(subject, "Scratch, 100,000 records", little.String())
+	figures.note(subject, "Scratch", got.String())
+	figures.atMost(subject, "time per record, of that at 100,000", got.took.Seconds()/little.took.Seconds()*float64(small)/float64(n), 1.15, "")
+	figures.note(subject, "CPU time per record, of that at 100,000", number(got.perRecord()/little.perRecord()))
+	figures.atMost(subject, "memory at its highest", got.peak, 200, " MB RSS")
+}
+
 // BenchmarkSlowService adds 50 ms to each page of the service, which permits
 // pages side by side.
 func BenchmarkSlowService(b *testing.B) {

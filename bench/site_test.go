@@ -61,6 +61,7 @@ type site struct {
 	url  string
 	pid  int
 	http *http.Client
+	stop func() // ends it before the benchmark does; a large one takes gigabytes
 }
 
 // startSite serves n posts until the benchmark ends.
@@ -71,13 +72,14 @@ func startSite(b testing.TB, n int) *site {
 	out, err := cmd.StdoutPipe()
 	require.NoError(b, err)
 	process(b, cmd)
-	b.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
+	b.Cleanup(stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(b, err, "the fake site did not start")
-	s := &site{url: strings.TrimSpace(line), pid: cmd.Process.Pid, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	s := &site{url: strings.TrimSpace(line), pid: cmd.Process.Pid, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, stop: stop}
 	s.warm(b, n)
 	return s
 }
