@@ -47,9 +47,17 @@ func (l *line) unsaid() bool {
 		l.rate.InFlight > 0 && l.held != l.told || l.refund > 0 && l.rate.PerSecond > 0
 }
 
-// ask takes the next question.
-func (l *line) ask() question {
+// ask takes the next question. With processes above 1, the others may still go
+// by their shares: then we ask for no more than ours.
+func (l *line) ask(processes int) question {
 	q := question{want: min(len(l.queue), atOnce), held: l.held, refund: l.refund, rate: l.rate, tell: l.tell}
+	if processes > 1 {
+		part := share(l.rate, processes)
+		q.rate.PerSecond = part.PerSecond
+		if part.InFlight > 0 {
+			q.want = max(0, min(q.want, part.InFlight-l.held))
+		}
+	}
 	if l.penalized {
 		q.penalty = l.penalty
 	}
@@ -91,7 +99,7 @@ func (l *line) answered(q question, a answer, now time.Time) time.Duration {
 			l.refund++ // who asked for it has gone
 		}
 	}
-	if len(l.queue) == 0 || a.granted == q.want {
+	if len(l.queue) == 0 || a.granted == q.want && q.want > 0 {
 		return 0
 	}
 	if a.wait <= 0 {
@@ -103,11 +111,7 @@ func (l *line) answered(q question, a answer, now time.Time) time.Duration {
 // alone decides without the server, from a share of the budget that was empty
 // when the absence began.
 func (l *line) alone(from, now time.Time, processes int) time.Duration {
-	share := float64(processes)
-	rate := connectors.Rate{PerSecond: l.rate.PerSecond / share, Burst: max(1, l.rate.Burst/processes)}
-	if l.rate.InFlight > 0 {
-		rate.InFlight = max(1, l.rate.InFlight/processes)
-	}
+	rate := share(l.rate, processes)
 	if !l.ownFrom.Equal(from) {
 		l.own, l.ownFrom = bucket{rate: rate, filled: from}, from
 	}
@@ -126,6 +130,15 @@ func (l *line) alone(from, now time.Time, processes int) time.Duration {
 		l.grant()
 	}
 	return 0
+}
+
+// share is the part of a budget that one of several processes may use by itself.
+func share(rate connectors.Rate, processes int) connectors.Rate {
+	part := connectors.Rate{PerSecond: rate.PerSecond / float64(processes), Burst: max(1, rate.Burst/processes)}
+	if rate.InFlight > 0 {
+		part.InFlight = max(1, rate.InFlight/processes)
+	}
+	return part
 }
 
 // idle reports whether forgetting the line changes nothing.

@@ -42,7 +42,7 @@ func (s *Shared) pump(l *line) {
 			s.mu.Unlock()
 			return
 		}
-		q := l.ask()
+		q := l.ask(s.others())
 		s.mu.Unlock()
 		a, err := s.put(l.key, q)
 		rest, ended := s.settle(l, q, a, err)
@@ -82,10 +82,7 @@ func (s *Shared) settle(l *line, q question, a answer, err error) (rest time.Dur
 		l.pumping = false
 		return 0, true
 	}
-	processes := max(2, s.processes)
-	if s.processes == 0 {
-		processes = unknownProcesses
-	}
+	processes := s.sharers()
 	if !s.alone {
 		s.alone, s.aloneFrom = true, now
 		s.log.Warn("request limits are kept by this process alone, at a share of them", "processes", processes, "error", err)
@@ -96,6 +93,25 @@ func (s *Shared) settle(l *line, q question, a answer, err error) (rest time.Dur
 		return 0, true
 	}
 	return rest, false
+}
+
+// sharers is by how many a budget is divided while the server is away. The
+// caller holds the lock.
+func (s *Shared) sharers() int {
+	if s.processes == 0 {
+		return unknownProcesses
+	}
+	return max(2, s.processes)
+}
+
+// others is by how many it is divided now: until the other processes have
+// certainly found the server too, by as many as while it was away; else 1. The
+// caller holds the lock.
+func (s *Shared) others() int {
+	if s.alone || !s.trusted.IsZero() && s.now().Sub(s.trusted) < wary {
+		return s.sharers()
+	}
+	return 1
 }
 
 // put asks the server. Contents that are not those it knew are not believed.
@@ -113,7 +129,7 @@ func (s *Shared) put(key string, q question) (answer, error) {
 		s.mu.Unlock()
 		said, err := s.server.Run(s.life, takeScript, []string{"limits.key." + key, epochKey},
 			epoch, newEpoch(), s.process, q.held, q.want, q.refund,
-			max(q.rate.PerSecond, 0), q.rate.Burst, max(q.rate.InFlight, 0), age, left(q.penalty, now).Microseconds())
+			max(q.rate.PerSecond, 0), q.rate.Burst, max(q.rate.InFlight, 0), age, left(q.penalty, now).Microseconds(), s.lasts.Microseconds())
 		if err != nil {
 			return answer{}, err
 		}

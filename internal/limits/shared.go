@@ -14,13 +14,16 @@ import (
 
 const (
 	// beatEvery is how often a process says that it lives and renews its
-	// claims; they last three times as long (the scripts' LEASE).
-	beatEvery = 10 * time.Second
-	beatCount = 3 * beatEvery
+	// claims. A claim of one that died ends after claimLasts.
+	beatEvery  = 10 * time.Second
+	claimLasts = 3 * beatEvery
 	// lookAgain bounds the time between two questions of one that waits, so
 	// that a lost message or a longer penalty is made up for. The script's
 	// PLACE is longer.
 	lookAgain = time.Second
+	// wary is how long after an absence the other processes may still go by their
+	// shares. They look for the server every half second.
+	wary = 2 * time.Second
 	// unknownProcesses is how many processes are supposed to share a budget
 	// when the server was never reached.
 	unknownProcesses = 4
@@ -62,14 +65,17 @@ var _ connectors.Limiter = (*Shared)(nil)
 // budget: rate, burst and cap divided by the processes last seen alive (at least
 // 2, at least one request in flight), and with nothing saved. When the server is
 // back, was emptied or is another one, budgets count from then on as if they had
-// been spent: what was used meanwhile is not known. So an absence costs time,
-// and no request above the limit but where the cap of requests in flight is
-// smaller than the number of processes.
+// been spent: what was used meanwhile is not known. So an absence costs time and
+// no request above the rate. The cap of requests in flight can be exceeded, by
+// less than itself, while those end that others had begun when it began, and
+// where it is smaller than the number of processes.
 type Shared struct {
 	server  Server
 	now     func() time.Time
 	log     *slog.Logger
 	process string
+
+	lasts time.Duration // a claim, until it is renewed
 
 	life  context.Context //nolint:containedctx // ended by Close; the pumps' own
 	end   context.CancelFunc
@@ -91,11 +97,11 @@ type Shared struct {
 func NewShared(server Server, now func() time.Time, log *slog.Logger) *Shared {
 	life, end := context.WithCancel(context.Background())
 	s := &Shared{
-		server: server, now: now, log: log, process: models.NewID("prc"),
+		server: server, now: now, log: log, process: models.NewID("prc"), lasts: claimLasts,
 		life: life, end: end, lines: map[string]*line{}, sweepAt: sweepAt,
 	}
 	server.Hear(channelFreed, s.freed)
-	server.OnAgain(s.stirAll)
+	server.OnAgain(s.again)
 	return s
 }
 
@@ -205,7 +211,7 @@ func (s *Shared) Serve(ctx context.Context) error {
 }
 
 func (s *Shared) beat(ctx context.Context) {
-	answer, err := s.server.Run(ctx, beatScript, []string{livingKey}, s.process, beatCount.Milliseconds())
+	answer, err := s.server.Run(ctx, beatScript, []string{livingKey}, s.process, claimLasts.Milliseconds())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && len(answer) == 1 {
@@ -244,10 +250,12 @@ func (s *Shared) freed(key string) {
 	}
 }
 
-// stirAll has everybody ask again: the server is back.
-func (s *Shared) stirAll() {
+// again has everybody ask, and every claim told: the server is back, maybe
+// empty.
+func (s *Shared) again() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.renewAll()
 	for _, l := range s.lines {
 		s.stir(l)
 	}

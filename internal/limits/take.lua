@@ -7,7 +7,7 @@
 --       5 requests it would start             6 tokens it gives back
 --       7 rate a second, 0 none               8 burst
 --       9 cap of requests in flight, 0 none   10 microseconds since budgets can be believed, -1 always
---       11 penalty from now on, 0 none
+--       11 penalty from now on, 0 none        12 how long a claim lasts
 -- Answers {granted, wait, penalty left, others wait}; or {-1, epoch} when the
 -- caller's epoch is not this server's: it was emptied, or is another one.
 --
@@ -16,7 +16,7 @@
 -- claim ":" since when it waits, 0 not ":" end of its place in the line. What a
 -- process that died leaves behind ends by itself.
 
-local LEASE, PLACE, MOST = 30e6, 2e6, 86400e6
+local PLACE, MOST = 2e6, 86400e6
 local clock = redis.call('TIME')
 local now = clock[1] * 1e6 + clock[2]
 
@@ -32,6 +32,7 @@ end
 local me, held, want = 'p' .. ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local refund, rate, burst = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local cap, age, penalize = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local lasts = tonumber(ARGV[12])
 local function whole(x) return string.format('%.0f', x) end
 
 local tokens, filled, before, penalty = nil, now, rate, 0
@@ -107,7 +108,7 @@ if rate > 0 then
 end
 if held > 0 or waits > 0 then
   set[#set + 1] = me
-  set[#set + 1] = whole(held) .. ':' .. whole(now + LEASE) .. ':' .. whole(waits) .. ':' .. whole(place)
+  set[#set + 1] = whole(held) .. ':' .. whole(now + lasts) .. ':' .. whole(waits) .. ':' .. whole(place)
 else
   dead[#dead + 1] = me
 end
@@ -117,7 +118,7 @@ if #dead > 0 then redis.call('HDEL', KEYS[1], unpack(dead)) end
 -- A bucket that is full and in nobody's use is the same as none.
 local keep = math.max(0, penalty - now)
 if rate > 0 then keep = math.max(keep, math.min((burst - tokens) / rate * 1e6, 2 * MOST)) end
-if held > 0 or waits > 0 or elsewhere > 0 or #others > 0 then keep = math.max(keep, LEASE) end
+if held > 0 or waits > 0 or elsewhere > 0 or #others > 0 then keep = math.max(keep, lasts, PLACE) end
 if keep > 0 then
   redis.call('PEXPIRE', KEYS[1], math.ceil(keep / 1e3) + 1000)
 else

@@ -45,7 +45,9 @@ func TestSharedOverTheStore(t *testing.T) {
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			require.NoError(t, s.Migrate(t.Context()))
 			lockstest.Run(t, lockstest.Harness{
-				New:   func(*testing.T) locks.Locker { return named{locks.NewShared(s.System()), models.NewID("tst") + "/"} },
+				New: func(*testing.T) locks.Locker {
+					return named{locks.NewShared(s.System(), nil), models.NewID("tst") + "/"}
+				},
 				Peer:  func(_ *testing.T, of locks.Locker) locks.Locker { return of },
 				TTL:   3 * time.Second,
 				Slack: 3 * time.Second,

@@ -162,3 +162,16 @@ func (c *Client) Look(ctx context.Context) (Facts, error) {
 	bounded := said["maxmemory"] != "" && said["maxmemory"] != "0"
 	return Facts{Version: said["redis_version"], Evicts: bounded && said["maxmemory_policy"] != "noeviction"}, nil
 }
+
+// Older reports whether the server's version is below one such as "6.2". A
+// version that cannot be read is not.
+func (f Facts) Older(than string) bool {
+	var mine, theirs [2]int
+	if n, _ := fmt.Sscanf(f.Version, "%d.%d", &mine[0], &mine[1]); n != len(mine) {
+		return false
+	}
+	if n, _ := fmt.Sscanf(than, "%d.%d", &theirs[0], &theirs[1]); n != len(theirs) {
+		return false
+	}
+	return mine[0] < theirs[0] || mine[0] == theirs[0] && mine[1] < theirs[1]
+}
