@@ -167,13 +167,13 @@ func TestRedisIsKilledAndComesBack(t *testing.T) {
 			absence.begin(server)
 			h.more(150)
 			h.kept(2)
-			require.Equal(t, 1, said.count("Redis is away"))
+			require.Equal(t, 1, said.count(`msg="Redis is away`))
 			require.Equal(t, 1, said.count("by this process alone"))
 			absence.end(server)
 			require.Eventually(t, func() bool { return said.count("Redis is back") == 1 }, time.Minute, time.Millisecond)
 			h.more(300)
 			h.kept(2)
-			require.Equal(t, 1, said.count("Redis is away"))
+			require.Equal(t, 1, said.count(`msg="Redis is away`))
 		})
 	}
 }

@@ -40,6 +40,7 @@ func (n named) name(name string) string {
 func TestSharedOverTheStore(t *testing.T) {
 	for name, address := range map[string]func(testing.TB) string{"sqlite": testkit.SQLite, "postgres": testkit.Postgres} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // its time is spent waiting
 			s, err := store.Open(t.Context(), store.Config{URL: address(t), Log: slog.New(slog.DiscardHandler), Now: time.Now})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -160,6 +160,16 @@ func (s *RedisServer) Hang() { s.signal(syscall.SIGSTOP) }
 // Resume ends a Hang.
 func (s *RedisServer) Resume() { s.signal(syscall.SIGCONT) }
 
+// Set changes one of the server's settings.
+func (s *RedisServer) Set(name, value string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), redisTimeout)
+	defer cancel()
+	c := goredis.NewClient(&goredis.Options{Addr: s.address})
+	defer func() { _ = c.Close() }()
+	require.NoError(s.t, c.ConfigSet(ctx, name, value).Err())
+}
+
 func (s *RedisServer) signal(signal syscall.Signal) {
 	s.t.Helper()
 	s.mu.Lock()
