@@ -44,7 +44,7 @@ func (s *Shared) pump(l *line) {
 		}
 		q := l.ask(s.others())
 		s.mu.Unlock()
-		a, err := s.put(l.key, q)
+		a, err := s.put(l, &q)
 		rest, ended := s.settle(l, q, a, err)
 		hang(q.tell)
 		if ended {
@@ -115,10 +115,15 @@ func (s *Shared) others() int {
 }
 
 // put asks the server. Contents that are not those it knew are not believed.
-func (s *Shared) put(key string, q question) (answer, error) {
+func (s *Shared) put(l *line, q *question) (answer, error) {
+	key := l.key
 	for range 3 {
 		s.mu.Lock()
 		epoch, now := s.epoch, s.now()
+		if l.penalized {
+			// Contents that began since the question was made lack it.
+			q.penalty = l.penalty
+		}
 		age := int64(-1)
 		switch {
 		case s.alone:
