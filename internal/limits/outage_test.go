@@ -77,7 +77,7 @@ func (h *hammer) more(n int64) {
 // bursts is how many full buckets there were.
 func (h *hammer) kept(bursts int) {
 	h.t.Helper()
-	most := float64(bursts*h.rate.Burst) + h.rate.PerSecond*(time.Since(h.start).Seconds())
+	most := float64(bursts*h.rate.Burst) + h.rate.PerSecond*time.Since(h.start).Seconds()
 	require.LessOrEqual(h.t, float64(h.total()), most+1, "more requests than the limit")
 }
 

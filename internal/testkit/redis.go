@@ -70,7 +70,7 @@ type RedisServer struct {
 // OwnRedis starts a server for this test alone and ends it with the test.
 func OwnRedis(t testing.TB) *RedisServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a free port
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
