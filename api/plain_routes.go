@@ -34,7 +34,31 @@ func (s *server) readiness(c *gin.Context) {
 		s.answerError(c, p)
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	c.JSON(http.StatusOK, s.readyAnswer())
+}
+
+// Readiness is what /readyz answers with 200: the notices are about what is
+// away and not needed for a download to start.
+type Readiness struct {
+	Status  string   `json:"status"`
+	Notices []Notice `json:"notices,omitempty"`
+}
+
+// Notice is one thing to mend at leisure.
+type Notice struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+func (s *server) readyAnswer() Readiness {
+	answer := Readiness{Status: "ready"}
+	if s.Notices != nil {
+		for _, p := range s.Notices() {
+			answer.Notices = append(answer.Notices, Notice{Code: p.Code, Detail: p.Detail, Hint: p.Hint})
+		}
+	}
+	return answer
 }
 
 // notFound answers API paths with a problem and leaves the rest to the page.

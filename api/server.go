@@ -36,6 +36,7 @@ type Dependencies struct {
 	Codec      http.Handler // POST /codec/decode and /codec/encode, with its own check
 	Page       http.Handler // the web app; nil serves none
 	Ready      func(context.Context) error
+	Notices    func() []*models.Problem // what /readyz tells of while the server is ready; nil tells nothing
 	Log        *slog.Logger
 	Now        func() time.Time
 	Settings   Settings

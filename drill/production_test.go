@@ -17,11 +17,15 @@ import (
 
 // production starts a frontend and a worker, each a process of its own, on
 // PostgreSQL and an engine of the test's own.
-func production(t *testing.T) *product {
+func production(t *testing.T) *product { return productionWith(t) }
+
+// productionWith is production with further settings.
+func productionWith(t *testing.T, settings ...string) *product {
 	t.Helper()
 	url := testkit.Postgres(t)
 	p := &product{t: t, dir: t.TempDir(), db: postgresOf(t, url), engine: newEngine(t), token: account(t, url)}
 	p.environ = append(p.settings(filepath.Join(p.dir, "data")), "SCRATCH_DATABASE_URL="+url)
+	p.environ = append(p.environ, settings...)
 	p.serve("frontend")
 	p.startWorker()
 	p.awaitReady()

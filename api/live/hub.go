@@ -44,6 +44,7 @@ type Hub struct {
 	log    *slog.Logger
 	now    func() time.Time
 	wake   chan struct{}
+	pass   func(models.Event) bool // to the hubs of other processes; nil: there are none
 
 	mu    sync.Mutex
 	feeds map[string]*feed // by topic; guarded by mu
@@ -78,6 +79,33 @@ type message struct {
 // NewHub makes a hub; Run drives it.
 func NewHub(events Log, log *slog.Logger, now func() time.Time) *Hub {
 	return &Hub{events: events, log: log, now: now, wake: make(chan struct{}, 1), feeds: map[string]*feed{}}
+}
+
+// PassOn has pass called with every event that is not kept and began here, for
+// the hubs of other processes. Call it before Run; pass must not block.
+func (h *Hub) PassOn(pass func(models.Event) bool) { h.pass = pass }
+
+// Show fans an event out that is not kept (it has no id), to those of its
+// organization who follow its topic here (Promise 11).
+func (h *Hub) Show(e models.Event) {
+	h.mu.Lock()
+	f, ok := h.feeds[e.Topic]
+	h.mu.Unlock()
+	if !ok || f.organizationID != e.OrganizationID {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fanOut(message{op: opEvent, event: e})
+}
+
+// tell shows an event that is not kept to everybody, wherever they are
+// connected.
+func (h *Hub) tell(e models.Event) {
+	h.Show(e)
+	if h.pass != nil {
+		h.pass(e)
+	}
 }
 
 // Wake tells the hub that the log has grown. It never blocks.

@@ -65,7 +65,7 @@ func newStage(t *testing.T) *stage {
 }
 
 // run owns a loop for the length of the test.
-func run(t *testing.T, loop func(context.Context) error) {
+func run(t testing.TB, loop func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- loop(ctx) }()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -30,6 +31,11 @@ const (
 	pongWait  = 60 * time.Second
 	pingEvery = 25 * time.Second
 	maxRead   = 16 << 10
+
+	// What one client may tell of its place, a second and at once: each goes to
+	// every follower on every frontend.
+	presenceRate  = 20
+	presenceBurst = 40
 )
 
 var errTooSlow = errors.New("client is too slow")
@@ -63,6 +69,7 @@ type socket struct {
 	conn  *websocket.Conn
 	queue chan Message
 	gone  context.CancelFunc
+	moves *rate.Limiter // of presence
 
 	once   sync.Once
 	topics map[string]*subscription // used by the reading goroutine only
@@ -90,7 +97,10 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 	// socket has ended.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &socket{hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel, topics: map[string]*subscription{}}
+	s := &socket{
+		hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel,
+		moves: rate.NewLimiter(presenceRate, presenceBurst), topics: map[string]*subscription{},
+	}
 	h.opened(1)
 	defer h.opened(-1)
 	var writing sync.WaitGroup
@@ -216,11 +226,10 @@ func (s *socket) subscribe(ctx context.Context, r Request) {
 	}
 }
 
-// presence tells the topic's other followers where this client is. It is not
-// kept: it need not last.
+// presence tells the topic's other followers, on all frontends, where this
+// client is. It is not kept: it need not last.
 func (s *socket) presence(r Request) {
-	sub, ok := s.topics[r.Topic]
-	if !ok {
+	if _, ok := s.topics[r.Topic]; !ok {
 		s.refuse(r.Topic, "live.not_subscribed", "Presence is told to a topic you follow.", "Subscribe first.")
 		return
 	}
@@ -228,16 +237,18 @@ func (s *socket) presence(r Request) {
 		s.refuse(r.Topic, "live.presence_too_large", "Presence takes at most 1 KB.", "Send ids only.")
 		return
 	}
+	if !s.moves.AllowN(s.hub.now(), 1) {
+		s.refuse(r.Topic, "live.presence_too_often", "Presence is told at most 20 times a second.", "Send the last place only.")
+		return
+	}
 	data, err := json.Marshal(models.PresenceChanged{UserID: s.actor.UserID, Name: s.actor.Name, Tab: s.actor.Tab, At: r.Data})
 	if err != nil {
 		s.refuse(r.Topic, "live.not_json", "Presence data is JSON.", "")
 		return
 	}
-	sub.feed.mu.Lock()
-	defer sub.feed.mu.Unlock()
-	sub.feed.fanOut(message{op: opEvent, event: models.Event{
-		Topic: r.Topic, Type: models.EventPresenceChanged, Origin: s.actor.Tab, Data: data, At: s.hub.now(),
-	}})
+	s.hub.tell(models.Event{
+		OrganizationID: s.actor.OrganizationID, Topic: r.Topic, Type: models.EventPresenceChanged, Origin: s.actor.Tab, Data: data, At: s.hub.now(),
+	})
 }
 
 func (s *socket) refuse(topic, code, detail, hint string) {

@@ -88,6 +88,7 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 		return err
 	}
 	group, running := errgroup.WithContext(ctx)
+	s.sharing.run(running, group)
 	s.run(running, group, listener, s.handler(true, engine.UIURL())) //nolint:contextcheck // requests bring their own
 	if f.demo {
 		group.Go(func() error { return serveDemo(running, f.dataDir, newClient(settings.PublicURL, token)) })

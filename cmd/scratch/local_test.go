@@ -149,6 +149,27 @@ func TestDoctorOnPostgresAndTemporal(t *testing.T) {
 }
 
 // pollSync is a worker on the queue of downloads and publishes.
+// Breaks when doctor does not find out whether Redis can be used, or shows its
+// password.
+func TestDoctorOnRedis(t *testing.T) {
+	server := testkit.OwnRedis(t)
+	environment := map[string]string{"SCRATCH_DATA_DIR": t.TempDir(), "SCRATCH_REDIS_URL": server.URL()}
+	require.Equal(t, checkOK, examined(t, local(t, environment, "doctor", "--json"))["redis"].State)
+	server.Set("maxmemory", "100mb")
+	server.Set("maxmemory-policy", "allkeys-lru")
+	require.Equal(t, checkNote, examined(t, local(t, environment, "doctor", "--json"))["redis"].State)
+	server.Set("requirepass", "another")
+	environment["SCRATCH_REDIS_URL"] = strings.Replace(server.URL(), "redis://", "redis://:canary-word@", 1)
+	got := local(t, environment, "doctor", "--json")
+	require.Equal(t, checkBroken, examined(t, got)["redis"].State)
+	require.NotContains(t, got.out+got.err, "canary-word")
+	server.Kill()
+	got = local(t, environment, "doctor", "--json")
+	require.Equal(t, exitEnvironment, got.code)
+	require.Equal(t, checkBroken, examined(t, got)["redis"].State)
+	require.NotContains(t, got.out+got.err, "canary-word")
+}
+
 func pollSync(t *testing.T) {
 	t.Helper()
 	pollSyncAs(t, temporal.Options{})

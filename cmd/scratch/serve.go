@@ -67,6 +67,7 @@ func runServe(ctx context.Context, role string) (err error) {
 		return err
 	}
 	group, running := errgroup.WithContext(ctx)
+	s.sharing.run(running, group)
 	if settings.Role == config.RoleWorker {
 		group.Go(func() error { return s.work(running) })
 		group.Go(func() error { return s.relay.Run(running) })

@@ -46,6 +46,8 @@ type system struct {
 	engine     temporal.Client
 	relay      *events.Relay
 	hub        *live.Hub
+	sharing    *sharing // nil: no Redis
+	locks      locks.Locker
 	reconciler *reconcile.Reconciler
 }
 
@@ -79,13 +81,16 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 	if s.registry, err = newRegistry(); err != nil {
 		return nil, err
 	}
+	if s.sharing, err = openSharing(settings, s.log); err != nil {
+		return nil, err
+	}
 	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: time.Now}
 	s.opener = &connecting.Opener{
 		Registry:   s.registry,
 		Connection: s.connection,
 		Vault:      s.vault,
 		Transport:  netguard.Transport(guard),
-		Limiter:    limits.New(time.Now),
+		Limiter:    s.limiter(),
 		Files:      s.uploads.Files,
 		Hide:       redactor.Hide,
 		Now:        time.Now,
@@ -95,13 +100,39 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 		return nil, err
 	}
 	s.hub = live.NewHub(live.NewStoreLog(s.store), s.log, time.Now)
-	s.relay = events.NewRelay(s.store.System(), s.hub.Wake, s.log)
-	s.store.OnEvents(s.relay.Wake)
+	s.joinEvents()
+	s.locks = s.locker()
 	s.reconciler = &reconcile.Reconciler{
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
-		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locker(), Now: time.Now, Log: s.log,
+		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: time.Now, Log: s.log,
 	}
 	return s, nil
+}
+
+// joinEvents leads events from the store to the hubs, here and in the other
+// processes.
+func (s *system) joinEvents() {
+	grown := s.hub.Wake
+	if x := s.sharing; x != nil {
+		grown = func() {
+			s.hub.Wake()
+			x.exchange.Announce()
+		}
+		x.exchange.OnGrown(s.hub.Wake)
+		x.exchange.OnPassing(s.hub.Show)
+		s.hub.PassOn(x.exchange.Pass)
+	}
+	s.relay = events.NewRelay(s.store.System(), grown, s.log)
+	s.store.OnEvents(s.relay.Wake)
+}
+
+// limiter keeps the services' limits: over all processes with Redis, else over
+// this one.
+func (s *system) limiter() connectors.Limiter {
+	if s.sharing != nil {
+		return s.sharing.limiter
+	}
+	return limits.New(time.Now)
 }
 
 func openStore(ctx context.Context, settings config.Settings, log *slog.Logger) (*store.Store, error) {
@@ -133,7 +164,7 @@ func (s *system) handler(local bool, uiOrigin string) http.Handler {
 		Store: s.store, Engine: s.engine, Registry: s.registry, Connecting: s.opener, Vault: s.vault,
 		Uploads: s.uploads, Reconciler: s.reconciler, Live: s.hub,
 		Codec: codec.NewHandler(codec.New(s.vault), uiOrigin, authorize),
-		Page:  web.Handler(web.Options{}), Ready: s.ready, Log: s.log, Now: time.Now,
+		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: time.Now,
 		Settings: api.Settings{
 			PublicURL: s.settings.BaseURL(), Local: local,
 			RatePerUser: requestRate, RateBurst: requestBurst,
@@ -157,12 +188,12 @@ func (s *system) ready(ctx context.Context) error {
 }
 
 func (s *system) close() error {
-	var err error
 	if s.engine != nil {
 		s.engine.Close()
 	}
+	err := s.sharing.close()
 	if s.store != nil {
-		err = s.store.Close()
+		err = errors.Join(err, s.store.Close())
 	}
 	return err
 }
@@ -171,7 +202,10 @@ func (s *system) close() error {
 // process alone on its file needs nothing shared.
 func (s *system) locker() locks.Locker {
 	if s.settings.PostgreSQL() {
-		return locks.NewShared(s.store.System())
+		if s.sharing != nil {
+			return locks.NewShared(s.store.System(), s.sharing.server)
+		}
+		return locks.NewShared(s.store.System(), nil)
 	}
 	return locks.NewProcess(time.Now)
 }

@@ -92,6 +92,22 @@ var arrows = []arrow{
 		why: "it runs a server and knows nothing of what runs on it but the names of the search attributes",
 	},
 	{
+		from: "internal/redis", to: []string{"models", "internal/vault"},
+		why: "it speaks to a server and does not know what for",
+	},
+	{
+		from: "internal/limits/...", to: []string{"models", "connectors", "internal/limits/..."},
+		why: "a limiter is handed the server it keeps its budgets on",
+	},
+	{
+		from: "internal/locks/...", to: []string{"models", "internal/locks/..."},
+		why: "a locker is handed the store and the messages it works with",
+	},
+	{
+		from: "internal/events", to: []string{"models"},
+		why: "the outbox, the hubs and the messages between processes are handed in",
+	},
+	{
 		from: "internal/reconcile", to: []string{"models", "models/store", "workflows/contract", "internal/locks"},
 		why: "it holds jobs against the engine through the contract, as the API does",
 	},
@@ -156,7 +172,7 @@ var libraries = []library{
 	},
 	{
 		prefixes: []string{"github.com/redis", "github.com/alicebob/miniredis"},
-		in:       []string{"internal/...", "tools/...", "bench/..."},
+		in:       []string{"internal/redis", "internal/testkit", "tools/testenv"},
 		why:      "Redis is one implementation behind interfaces of internal; nothing else may come to need it",
 	},
 	{

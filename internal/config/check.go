@@ -27,6 +27,7 @@ func (s *Settings) tidy() {
 func (s *Settings) check(found *findings) {
 	s.checkAddresses(found)
 	s.checkDatabase(found)
+	s.checkRedis(found)
 	s.checkTemporal(found)
 	if !s.VaultKeyset.IsZero() {
 		if _, err := vault.Open(vault.Source{Configured: s.VaultKeyset}); err != nil {
@@ -68,6 +69,30 @@ func (s *Settings) checkDatabase(found *findings) {
 		found.add(name, "it must start with postgres://")
 	case strings.Trim(u.Path, "/") == "":
 		found.add(name, "the database's name is missing at the end of the path")
+	}
+}
+
+func (s *Settings) checkRedis(found *findings) {
+	if s.RedisURL.IsZero() {
+		return
+	}
+	const name = "SCRATCH_REDIS_URL"
+	// As above: nothing of the URL may appear in a message.
+	u, err := url.Parse(s.RedisURL.Reveal())
+	if err != nil {
+		found.add(name, "it is not a URL; special characters in the password must be percent-encoded")
+		return
+	}
+	number, err := strconv.Atoi(strings.Trim(u.Path, "/"))
+	switch {
+	case u.Scheme != "redis" && u.Scheme != "rediss":
+		found.add(name, "it must start with redis://, or rediss:// for TLS")
+	case u.Hostname() == "":
+		found.add(name, "the host is missing")
+	case strings.Trim(u.Path, "/") != "" && (err != nil || number < 0):
+		found.add(name, "the path is the number of a database: redis://host:6379/0")
+	case u.RawQuery != "" || u.Fragment != "":
+		found.add(name, "it must end after the number of the database")
 	}
 }
 

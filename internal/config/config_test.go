@@ -37,7 +37,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	values := map[string]string{
 		"SCRATCH_ROLE": "Worker", "SCRATCH_DATA_DIR": "/data", "SCRATCH_LISTEN": "0.0.0.0:80",
 		"SCRATCH_PUBLIC_URL": "https://scratch.example.com/", "SCRATCH_DATABASE_URL": "postgres://u:p@h/db",
-		"SCRATCH_TEMPORAL_ADDRESS": "t:7233", "SCRATCH_TEMPORAL_NAMESPACE": "n", "SCRATCH_TEMPORAL_API_KEY": "k",
+		"SCRATCH_REDIS_URL": "rediss://:p@r:6380/2", "SCRATCH_TEMPORAL_ADDRESS": "t:7233", "SCRATCH_TEMPORAL_NAMESPACE": "n", "SCRATCH_TEMPORAL_API_KEY": "k",
 		"SCRATCH_TEMPORAL_TLS": "true", "SCRATCH_TEMPORAL_TLS_CA": cert, "SCRATCH_TEMPORAL_TLS_CERT": cert,
 		"SCRATCH_TEMPORAL_TLS_KEY": cert, "SCRATCH_TEMPORAL_TLS_SERVER_NAME": "s", "SCRATCH_TEMPORAL_UI_URL": "http://ui:8080",
 		"SCRATCH_VAULT_KEYSET": keyset.Reveal(), "SCRATCH_UPLOAD_LIMIT": "500MB", "SCRATCH_NETGUARD_ALLOW": "10.0.0.0/8,wiki.internal",
@@ -54,12 +54,13 @@ func TestEverySettingIsRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Settings{
 		Role: RoleWorker, DataDir: "/data", Listen: "0.0.0.0:80", PublicURL: "https://scratch.example.com",
-		DatabaseURL: s.DatabaseURL, TemporalAddress: "t:7233", TemporalNamespace: "n", TemporalAPIKey: s.TemporalAPIKey,
+		DatabaseURL: s.DatabaseURL, RedisURL: s.RedisURL, TemporalAddress: "t:7233", TemporalNamespace: "n", TemporalAPIKey: s.TemporalAPIKey,
 		TemporalTLS: true, TemporalTLSCA: cert, TemporalTLSCert: cert, TemporalTLSKey: cert, TemporalTLSServerName: "s",
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
 	}, s)
 	require.Equal(t, "postgres://u:p@h/db", s.DatabaseURL.Reveal())
+	require.Equal(t, "rediss://:p@r:6380/2", s.RedisURL.Reveal())
 	require.False(t, s.VaultSource().Create, "with a shared database no process may invent keys")
 	require.NotContains(t, fmt.Sprintf("%+v %#v", s, s), "postgres://u:p", "printing settings must not show secrets")
 	_, err = s.Netguard()
@@ -118,6 +119,14 @@ func TestSingleMistakes(t *testing.T) {
 	for _, url := range []string{"postgres://u:canary-4711%@h/db", "postgres://u:canary-4711@h/", "u:canary-4711@h"} {
 		_, err := Load([]string{"SCRATCH_DATABASE_URL=" + url})
 		require.Error(t, err)
+		require.NotContains(t, err.Error(), "canary-4711")
+	}
+	for _, url := range []string{
+		"http://:canary-4711@h", "redis://:canary-4711%@h", "redis://:canary-4711@", "redis://:canary-4711@h/name", "redis://:canary-4711@h/-1",
+		"redis://:canary-4711@h?protocol=3", "canary-4711", "redis://:canary-4711@h:port",
+	} {
+		_, err := Load([]string{"SCRATCH_REDIS_URL=" + url})
+		require.ErrorContains(t, err, "SCRATCH_REDIS_URL", url)
 		require.NotContains(t, err.Error(), "canary-4711")
 	}
 }

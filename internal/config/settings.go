@@ -17,6 +17,8 @@ type Settings struct {
 
 	DatabaseURL vault.Secret `env:"SCRATCH_DATABASE_URL" doc:"PostgreSQL 15 or newer: postgres://user:password@host:5432/name. Empty: a SQLite file in the data folder, for one process."`
 
+	RedisURL vault.Secret `env:"SCRATCH_REDIS_URL" doc:"Redis 6.2 or newer, or Valkey, for several processes: redis://user:password@host:6379/0, or rediss:// for TLS. It shares request limits and speeds up locks and live events; nothing is kept there alone. Empty: each worker keeps limits by itself, and events of other processes are up to a second late."`
+
 	TemporalAddress       string       `env:"SCRATCH_TEMPORAL_ADDRESS" envDefault:"127.0.0.1:7233" doc:"Host and port of the Temporal server or of Temporal Cloud."`
 	TemporalNamespace     string       `env:"SCRATCH_TEMPORAL_NAMESPACE" envDefault:"default" doc:"Temporal namespace."`
 	TemporalAPIKey        vault.Secret `env:"SCRATCH_TEMPORAL_API_KEY" doc:"API key of Temporal Cloud. It switches TLS on."`

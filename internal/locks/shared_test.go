@@ -40,12 +40,15 @@ func (n named) name(name string) string {
 func TestSharedOverTheStore(t *testing.T) {
 	for name, address := range map[string]func(testing.TB) string{"sqlite": testkit.SQLite, "postgres": testkit.Postgres} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // its time is spent waiting
 			s, err := store.Open(t.Context(), store.Config{URL: address(t), Log: slog.New(slog.DiscardHandler), Now: time.Now})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			require.NoError(t, s.Migrate(t.Context()))
 			lockstest.Run(t, lockstest.Harness{
-				New:   func(*testing.T) locks.Locker { return named{locks.NewShared(s.System()), models.NewID("tst") + "/"} },
+				New: func(*testing.T) locks.Locker {
+					return named{locks.NewShared(s.System(), nil), models.NewID("tst") + "/"}
+				},
 				Peer:  func(_ *testing.T, of locks.Locker) locks.Locker { return of },
 				TTL:   3 * time.Second,
 				Slack: 3 * time.Second,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -50,6 +51,45 @@ func TestMissingPostgresFailsAndSaysWhatToRun(t *testing.T) {
 	out, err := again.CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "make test")
+}
+
+// Breaks when a test sees another's keys in Redis, or leaves its own behind.
+func TestRedisGivesEachTestItsOwn(t *testing.T) {
+	var url, first, second string
+	t.Run("inner", func(t *testing.T) {
+		url, first = testkit.Redis(t)
+		_, second = testkit.Redis(t)
+		require.NotEqual(t, first, second)
+		require.NoError(t, inRedis(t, url).Set(t.Context(), first+"key", "1", 0).Err())
+	})
+	left, err := inRedis(t, url).Exists(t.Context(), first+"key").Result()
+	require.NoError(t, err)
+	require.Zero(t, left)
+}
+
+// Breaks when a killed server keeps its keys or its port is another one.
+func TestOwnRedisComesBackEmpty(t *testing.T) {
+	server := testkit.OwnRedis(t)
+	url := server.URL()
+	require.NoError(t, inRedis(t, url).Set(t.Context(), "key", "1", 0).Err())
+	server.Kill()
+	server.Kill()
+	require.Error(t, inRedis(t, url).Ping(t.Context()).Err())
+	server.Start()
+	require.Equal(t, url, server.URL())
+	left, err := inRedis(t, url).Exists(t.Context(), "key").Result()
+	require.NoError(t, err)
+	require.Zero(t, left)
+}
+
+func inRedis(t *testing.T, url string) *goredis.Client {
+	t.Helper()
+	options, err := goredis.ParseURL(url)
+	require.NoError(t, err)
+	options.MaxRetries, options.DialerRetries = -1, 1
+	c := goredis.NewClient(options)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
 }
 
 // Breaks when the shared server cannot run a workflow, or is not shared.

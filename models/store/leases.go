@@ -8,7 +8,7 @@ import (
 )
 
 // leaseRow is a name somebody holds until a moment: the locks of several
-// processes that share PostgreSQL and have no Redis.
+// processes that share PostgreSQL.
 type leaseRow struct {
 	Name   string `gorm:"primaryKey"`
 	Holder string
@@ -21,12 +21,16 @@ func (leaseRow) TableName() string { return "leases" }
 // Lease takes or renews a name for holder until now + ttl. ok is false while
 // another holds it. fence grows each time the name changes hands and is never
 // given twice, so that work of a former holder can be told from the present
-// one's. Times are the store's own clock, one per database for all practical
-// purposes: processes' clocks must agree to well within ttl.
+// one's. Times are the database server's, so that a process whose clock is wrong
+// takes nothing from others.
 func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Duration) (fence int64, ok bool, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
 		fence, ok = 0, false
-		fresh := leaseRow{Name: name, Holder: holder, Until: tx.now.Add(ttl), Fence: 1}
+		now, err := tx.serverNow()
+		if err != nil {
+			return err
+		}
+		fresh := leaseRow{Name: name, Holder: holder, Until: now.Add(ttl), Fence: 1}
 		result := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh)
 		if result.Error != nil {
 			return result.Error
@@ -39,7 +43,11 @@ func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Durati
 		if err := tx.db.Clauses(forUpdate).Where("name = ?", name).Take(&row).Error; err != nil {
 			return err
 		}
-		held := row.Until.After(tx.now)
+		// The row may have been waited for.
+		if now, err = tx.serverNow(); err != nil {
+			return err
+		}
+		held := row.Until.After(now)
 		if held && row.Holder != holder {
 			return nil
 		}
@@ -48,7 +56,7 @@ func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Durati
 		}
 		fence, ok = row.Fence, true
 		return tx.db.Model(&leaseRow{}).Where("name = ?", name).
-			Updates(map[string]any{"holder": holder, "until": tx.now.Add(ttl), "fence": row.Fence}).Error
+			Updates(map[string]any{"holder": holder, "until": now.Add(ttl), "fence": row.Fence}).Error
 	})
 	return fence, ok, err
 }
@@ -67,10 +75,27 @@ func (y *System) ReleaseLease(ctx context.Context, name, holder string, fence in
 
 func (y *System) changeLease(ctx context.Context, name, holder string, fence int64, ttl time.Duration) (ok bool, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
-		result := tx.db.Model(&leaseRow{}).Where("name = ? AND holder = ? AND fence = ? AND until > ?", name, holder, fence, tx.now).
-			Update("until", tx.now.Add(ttl))
+		now, err := tx.serverNow()
+		if err != nil {
+			return err
+		}
+		result := tx.db.Model(&leaseRow{}).Where("name = ? AND holder = ? AND fence = ? AND until > ?", name, holder, fence, now).
+			Update("until", now.Add(ttl))
 		ok = result.RowsAffected == 1
 		return result.Error
 	})
 	return ok, err
+}
+
+// serverNow is the clock that all processes on the database share: the server's
+// on PostgreSQL, our own where one process has the file.
+func (tx *Tx) serverNow() (time.Time, error) {
+	if tx.s.dialect.name() != "postgres" {
+		return tx.now, nil
+	}
+	var now time.Time
+	if err := tx.sql.QueryRowContext(tx.ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return time.Time{}, err
+	}
+	return stored(now), nil
 }

@@ -58,10 +58,11 @@ func (y *System) Relay(ctx context.Context, limit int) (n int, err error) {
 		n = 0
 		if tx.s.dialect.name() == "postgres" {
 			// Promise 7: numbers follow commits, so no reader misses an event.
-			var mine bool
-			row := tx.sql.QueryRowContext(tx.ctx, "SELECT pg_try_advisory_xact_lock($1)", relayLock)
-			if err := row.Scan(&mine); err != nil || !mine {
-				return err // another process numbers right now
+			// Another process that numbers right now may have looked before our
+			// commit: waiting for it takes milliseconds, leaving the rest to it
+			// would make our events late.
+			if _, err := tx.sql.ExecContext(tx.ctx, "SELECT pg_advisory_xact_lock($1)", relayLock); err != nil {
+				return err
 			}
 		}
 		var waiting []outboxRow

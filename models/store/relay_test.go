@@ -204,8 +204,6 @@ func TestLeases(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		y := s.System()
-		at := s.now()
-		s.now = func() time.Time { return at }
 		fence, ok, err := y.Lease(ctx, "reconcile", "a", time.Minute)
 		require.NoError(t, err)
 		require.True(t, ok)
@@ -216,7 +214,10 @@ func TestLeases(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, fence, again)
-		at = at.Add(2 * time.Minute)
+		// As if two minutes had passed.
+		require.NoError(t, y.tx(ctx, func(tx *Tx) error {
+			return tx.db.Model(&leaseRow{}).Where("name = ?", "reconcile").Update("until", stored(time.Now().Add(-time.Minute))).Error
+		}))
 		ok, err = y.RenewLease(ctx, "reconcile", "a", fence, time.Minute)
 		require.NoError(t, err)
 		require.False(t, ok, "a lease that ran out is not renewed")
@@ -232,4 +233,33 @@ func TestLeases(t *testing.T) {
 		require.True(t, ok)
 		require.Greater(t, third, later)
 	})
+}
+
+// Breaks when a process whose clock is wrong takes the leases of others: two
+// would hold one name.
+func TestALeaseIsTimedByTheServer(t *testing.T) {
+	url := postgresDatabase(t)
+	right, fast, slow := openAt(t, url, 0), openAt(t, url, time.Hour), openAt(t, url, -time.Hour)
+	require.NoError(t, right.Migrate(t.Context()))
+	for name, holder := range map[string]*Store{"right": right, "fast": fast, "slow": slow} {
+		_, ok, err := holder.System().Lease(t.Context(), name, "holder", time.Minute)
+		require.NoError(t, err)
+		require.True(t, ok)
+		for _, other := range []*Store{right, fast, slow} {
+			_, ok, err := other.System().Lease(t.Context(), name, "other", time.Minute)
+			require.NoError(t, err)
+			require.False(t, ok, "the lease of the process that is %s was taken", name)
+		}
+		ok, err = holder.System().RenewLease(t.Context(), name, "holder", 1, time.Minute)
+		require.NoError(t, err)
+		require.True(t, ok, "the process that is %s lost its own lease", name)
+	}
+}
+
+// openAt opens a store in a process whose clock is off.
+func openAt(t *testing.T, url string, off time.Duration) *Store {
+	s, err := Open(t.Context(), Config{URL: url, Now: func() time.Time { return time.Now().Add(off) }})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
 }

@@ -51,7 +51,7 @@ func startCluster(ctx context.Context, bin string) (database, error) {
 	}
 	url := fmt.Sprintf("postgres://scratch:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
 	stopAll := func() error { return errors.Join(stop(), removeDir()) }
-	if err := awaitPostgres(ctx, url, gone); err != nil {
+	if err := awaitServer(ctx, gone, func(ctx context.Context) error { return ping(ctx, url) }); err != nil {
 		words, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 		return database{}, errors.Join(fmt.Errorf("start a test cluster with %s: %w; its words:\n%s", bin, err, words), stopAll())
 	}
@@ -76,17 +76,27 @@ func initCluster(ctx context.Context, bin, dir, password string, owner identity)
 	return nil
 }
 
-// runCluster starts the server. On Linux the kernel ends it when the thread that
-// started it ends, so one goroutine keeps that thread.
+// runCluster starts the server. SIGINT is PostgreSQL's fast shutdown: it ends
+// its sessions and itself.
 func runCluster(bin, dir string, port int, owner identity) (stop func() error, gone <-chan struct{}, err error) {
-	log, err := os.Create(filepath.Join(dir, "server.log"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the test cluster: %w", err)
-	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), //nolint:gosec,noctx // ended by stop
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300",
 		"-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB")
 	owner.run(cmd, dir)
+	stop, gone, err = runServer(cmd, filepath.Join(dir, "server.log"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the test cluster: %w", err)
+	}
+	return stop, gone, nil
+}
+
+// runServer starts a server that ends by SIGINT. On Linux the kernel ends it
+// when the thread that started it ends, so one goroutine keeps that thread.
+func runServer(cmd *exec.Cmd, words string) (stop func() error, gone <-chan struct{}, err error) {
+	log, err := os.Create(words)
+	if err != nil {
+		return nil, nil, err
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	dieWithParent(cmd)
 	started, ended := make(chan error, 1), make(chan struct{})
@@ -102,17 +112,16 @@ func runCluster(bin, dir string, port int, owner identity) (stop func() error, g
 		close(ended)
 	}()
 	if err := <-started; err != nil {
-		return nil, nil, fmt.Errorf("start the test cluster: %w", err)
+		return nil, nil, err
 	}
 	stop = func() error {
-		// SIGINT is PostgreSQL's fast shutdown: it ends its sessions and itself.
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("stop the test cluster: %w", err)
+			return fmt.Errorf("stop %s: %w", filepath.Base(cmd.Path), err)
 		}
 		select {
 		case <-ended:
 		case <-time.After(20 * time.Second):
-			_ = cmd.Process.Signal(syscall.SIGQUIT) // its immediate one: the data is thrown away anyway
+			_ = cmd.Process.Signal(syscall.SIGQUIT) // at once: the data is thrown away anyway
 			<-ended
 		}
 		return nil

@@ -43,7 +43,7 @@ func startContainer(ctx context.Context) (database, error) {
 		return quiet(ctx, engine, "rm", "--force", name)
 	}
 	url := fmt.Sprintf("postgres://scratch:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
-	if err := awaitPostgres(ctx, url, nil); err != nil {
+	if err := awaitServer(ctx, nil, func(ctx context.Context) error { return ping(ctx, url) }); err != nil {
 		return database{}, errors.Join(fmt.Errorf("start %s: %w", postgresImage, err), stop())
 	}
 	return database{url: url, origin: fmt.Sprintf("a container of %s on port %d", postgresImage, port), stop: stop}, nil

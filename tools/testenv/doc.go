@@ -5,8 +5,10 @@
 //
 // PostgreSQL comes from SCRATCH_TEST_POSTGRES_URL; else from a local install, on
 // a throwaway cluster; else from Debian's packages, when we are root; else from
-// a container engine. The Temporal CLI comes as for `scratch dev`. A C compiler,
-// which the race detector needs, is installed likewise when it is missing.
+// a container engine. Redis comes in the same ways, from SCRATCH_TEST_REDIS_URL
+// on; its program is installed in any case, for tests that kill their server.
+// The Temporal CLI comes as for `scratch dev`. A C compiler, which the race
+// detector needs, is installed likewise when it is missing.
 // It says what it does on standard error and exits as the command did.
 //
 // It must not import anything of this module but internal/devserver: it runs

@@ -57,11 +57,18 @@ func run(ctx context.Context, command []string) (code int, err error) {
 		return environmentFailed, err
 	}
 	say("PostgreSQL: %s", database.origin)
+	redis, err := provideRedis(ctx)
+	if err != nil {
+		return environmentFailed, errors.Join(err, database.stop())
+	}
+	say("Redis: %s", redis.origin)
 	code, err = runCommand(ctx, command, []string{
 		"SCRATCH_TEST_TEMPORAL=" + cli,
 		"SCRATCH_TEST_POSTGRES_URL=" + database.url,
+		"SCRATCH_TEST_REDIS_URL=" + redis.url,
+		"SCRATCH_TEST_REDIS_SERVER=" + redis.program,
 	})
-	return code, errors.Join(err, database.stop())
+	return code, errors.Join(err, redis.stop(), database.stop())
 }
 
 func runCommand(ctx context.Context, command, settings []string) (int, error) {

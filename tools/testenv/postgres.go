@@ -118,14 +118,14 @@ func ping(ctx context.Context, url string) error {
 	return nil
 }
 
-// awaitPostgres pings until the server answers, or gone is closed.
-func awaitPostgres(ctx context.Context, url string, gone <-chan struct{}) error {
+// awaitServer asks until the server answers, or gone is closed.
+func awaitServer(ctx context.Context, gone <-chan struct{}, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		err := ping(ctx, url)
+		err := ask(ctx)
 		if err == nil {
 			return nil
 		}

@@ -78,6 +78,26 @@ func TestGivenAddressIsUsedOrRefused(t *testing.T) {
 	require.ErrorContains(t, err, "SCRATCH_TEST_POSTGRES_URL")
 }
 
+// Breaks when `make test` cannot bring up a Redis, or leaves it behind; and when
+// a wrong address is silently replaced by another server.
+func TestThrowawayRedisServesAndGoes(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("SCRATCH_TEST_REDIS_URL", "")
+	found, err := provideRedis(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, pingRedis(t.Context(), found.url))
+	require.NotEmpty(t, found.program)
+	require.NoError(t, found.stop())
+	require.Error(t, pingRedis(t.Context(), found.url))
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), clusterPrefix+"*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	t.Setenv("SCRATCH_TEST_REDIS_URL", "redis://127.0.0.1:1/0")
+	_, err = provideRedis(t.Context())
+	require.ErrorContains(t, err, "SCRATCH_TEST_REDIS_URL")
+}
+
 // Breaks when the command's exit code or its environment is lost.
 func TestCommandRunsWithTheEnvironment(t *testing.T) {
 	code, err := runCommand(t.Context(), []string{"sh", "-c", `test "$GIVEN" = yes || exit 9; exit 7`}, []string{"GIVEN=yes"})
