@@ -115,3 +115,13 @@ func (r *redactor) clean(e *Error) *Error {
 // Redact takes the connection's secrets out of a text of the service's that a
 // connector reads by itself, such as the error of one item of a batch.
 func (c *HTTPClient) Redact(text string) string { return c.secret.text(text) }
+
+// Redactor takes a connection's secrets out of the errors of a service that does
+// not speak HTTP (Promise 10), and bounds their texts.
+type Redactor struct{ secret *redactor }
+
+// NewRedactor knows the given secrets in every spelling in which they come back.
+func NewRedactor(secrets ...string) *Redactor { return &Redactor{secret: newRedactor(secrets...)} }
+
+// Clean changes the error's texts in place and gives it back.
+func (r *Redactor) Clean(e *Error) *Error { return r.secret.clean(e) }

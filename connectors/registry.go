@@ -66,8 +66,13 @@ type Dependencies struct {
 	// Transport carries every request; it has the guard and the tracing.
 	Transport http.RoundTripper
 	// Dial reaches services that do not speak HTTP; it has the guard too.
-	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	Limiter Limiter
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// MayStart reports whether a request may still start under a context: not
+	// once the lease of what it writes is over or its run was stopped. Transport
+	// and Dial ask by themselves; a connector that keeps connections asks before
+	// each write on one. nil: always.
+	MayStart func(ctx context.Context) bool
+	Limiter  Limiter
 	// Ledger and Tokens are nil where no service needs them.
 	Ledger Ledger
 	Tokens TokenSource

@@ -90,6 +90,7 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 		Connection: s.connection,
 		Vault:      s.vault,
 		Transport:  netguard.Transport(guard),
+		Dial:       netguard.DialContext(guard),
 		Limiter:    s.limiter(),
 		Files:      s.uploads.Files,
 		Hide:       redactor.Hide,

@@ -3,6 +3,7 @@ package catalog
 import (
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/connectors/csv"
+	"github.com/scratch-platform/scratch/connectors/postgres"
 	"github.com/scratch-platform/scratch/connectors/wordpress"
 )
 
@@ -10,5 +11,5 @@ import (
 
 // Definitions gives every service, sorted by name.
 func Definitions() []connectors.Definition {
-	return []connectors.Definition{csv.Definition(), wordpress.Definition()}
+	return []connectors.Definition{csv.Definition(), postgres.Definition(), wordpress.Definition()}
 }

@@ -35,10 +35,10 @@ var errorTests = map[string]func(*check){
 		_, err := c.firstPage(schema)
 		require.False(c, err == nil || errors.Is(err, io.EOF), "the refusal was not told")
 		_ = c.typed(err)
-		if _, ok := c.connector.(connectors.Creator); ok {
+		if creator, ok := c.connector.(connectors.Creator); ok {
 			items := c.prepared(schema, c.samples(0, 1))
 			c.Service.Inject(FaultQuote)
-			results, err := c.create(schema, items)
+			results, err := creator.Create(c.ctx, schema, items)
 			c.met(err)
 			for _, r := range results {
 				require.NotEqual(c, connectors.Applied, r.Outcome)

@@ -33,6 +33,10 @@ var arrows = []arrow{
 		why: "a connector knows its own service; the store, the limiter and the log are handed in",
 	},
 	{
+		from: "connectors/postgres/...", to: []string{"models", "connectors", "connectors/postgres/..."},
+		why: "a connector knows its own service; the store, the limiter and the log are handed in",
+	},
+	{
 		from: "connectors/wordpress/...", to: []string{"models", "connectors", "connectors/wordpress/..."},
 		why: "a connector knows its own service; the store, the limiter and the log are handed in",
 	},

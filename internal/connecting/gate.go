@@ -2,6 +2,7 @@ package connecting
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -66,12 +67,33 @@ func (t gated) RoundTrip(request *http.Request) (*http.Response, error) {
 		if request.Body != nil {
 			_ = request.Body.Close()
 		}
-		return nil, &connectors.Error{
-			Kind: connectors.KindUnavailable, Service: t.service, Tried: request.Method + " " + request.URL.Path, Code: NotSent,
-			Hint: "Nothing was sent: the run was stopped, or the time it may send in was over. It goes on by itself where it can.",
-		}
+		return nil, refusal(t.service, request.Method+" "+request.URL.Path)
 	}
 	return t.next.RoundTrip(request)
+}
+
+func refusal(service, tried string) error {
+	return &connectors.Error{
+		Kind: connectors.KindUnavailable, Service: service, Tried: tried, Code: NotSent,
+		Hint: "Nothing was sent: the run was stopped, or the time it may send in was over. It goes on by itself where it can.",
+	}
+}
+
+// dialFunc reaches a service that does not speak HTTP.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// gatedDial asks the gate before a connection is made. On one that is kept the
+// connector asks, by Dependencies.MayStart.
+func gatedDial(next dialFunc, service string) dialFunc {
+	if next == nil {
+		return nil
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !MayStart(ctx) {
+			return nil, refusal(service, "connect")
+		}
+		return next(ctx, network, address)
+	}
 }
 
 // CloseIdleConnections passes on, so that closing a connector closes its idle

@@ -87,7 +87,8 @@ func (o *Opener) dependencies(connection models.Connection, definition connector
 	return connectors.Dependencies{
 		ConnectionID: connection.ID,
 		Transport:    gated{next: transport, service: definition.Service},
-		Dial:         o.Dial,
+		Dial:         gatedDial(o.Dial, definition.Service),
+		MayStart:     MayStart,
 		Limiter:      o.Limiter,
 		Files:        o.Files(connection.OrganizationID),
 		Now:          o.Now,

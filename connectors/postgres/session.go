@@ -1,0 +1,213 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/scratch-platform/scratch/connectors"
+)
+
+// maxIdle is how many connections are kept for the next call.
+const maxIdle = 2
+
+// mode is what a transaction is for.
+type mode struct {
+	begin string
+	// statement is the server's own time limit for one statement, idle for the
+	// time between two; 0 is none.
+	statement, lock, idle time.Duration
+}
+
+var (
+	// One snapshot for everything that is read. A stream has no limit of the
+	// server's: it lasts as long as its rows are being stored. What watches over
+	// it is stalled in pages.go.
+	streaming = mode{begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lock: 10 * time.Second, idle: 10 * time.Minute}
+	looking   = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", statement: 25 * time.Second, lock: 10 * time.Second, idle: 30 * time.Second}
+	// Promise 5: a process that sleeps in the middle of a batch finds its
+	// transaction ended by the server, well before anybody looks what became of it.
+	writing = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", statement: 15 * time.Second, lock: 5 * time.Second, idle: 10 * time.Second}
+)
+
+// setup begins a transaction whose values have one written form.
+func (m mode) setup() []statement {
+	sql := `SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true), set_config('intervalstyle', 'postgres', true),
+		set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true), set_config('standard_conforming_strings', 'on', true),
+		set_config('jit', 'off', true), set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
+		set_config('idle_in_transaction_session_timeout', $3, true)`
+	of := func(d time.Duration) []byte { return strconv.AppendInt(nil, d.Milliseconds(), 10) }
+	return []statement{{sql: m.begin}, {sql: sql, args: [][]byte{of(m.statement), of(m.lock), of(m.idle)}}}
+}
+
+// statement is one to send. Its arguments are texts whose type the server finds
+// from where they stand, nil for NULL.
+type statement struct {
+	sql     string
+	args    [][]byte
+	formats []int16 // of the result's columns; nil: all text
+	// take gets the rows; it must not keep their memory. nil drops them.
+	take func(row [][]byte) error
+}
+
+// tx is one transaction on a connection of its own.
+type tx struct {
+	c       *Connector
+	conn    *pgconn.PgConn
+	release func()
+}
+
+// begin opens a transaction and runs the first statements in it, all in one
+// round trip. A kept connection that turns out dead is replaced: nothing was
+// done on it.
+func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	release := func() {}
+	if c.deps.Limiter != nil {
+		var err error
+		if release, err = c.deps.Limiter.Wait(ctx, c.deps.ConnectionID, connectors.Rate{InFlight: limits.InFlight}); err != nil {
+			return nil, err
+		}
+	}
+	statements := append(m.setup(), first...)
+	if conn := c.kept(); conn != nil {
+		t := &tx{c: c, conn: conn, release: release}
+		_, err := t.run(ctx, statements)
+		var said *pgconn.PgError
+		if err == nil || errors.As(err, &said) && !fatal(said) || ctx.Err() != nil {
+			return t.begun(ctx, err)
+		}
+		t.drop()
+	}
+	conn, err := pgconn.ConnectConfig(ctx, c.config)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	t := &tx{c: c, conn: conn, release: release}
+	_, err = t.run(ctx, statements)
+	return t.begun(ctx, err)
+}
+
+func (t *tx) begun(ctx context.Context, err error) (*tx, error) {
+	if err != nil {
+		t.end(ctx)
+		return nil, err
+	}
+	return t, nil
+}
+
+func (c *Connector) kept() *pgconn.PgConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.idle) == 0 {
+		return nil
+	}
+	conn := c.idle[len(c.idle)-1]
+	c.idle = c.idle[:len(c.idle)-1]
+	return conn
+}
+
+// run sends statements in one round trip and hands out their rows. It gives
+// the place of the statement that failed; those after it were not carried out.
+func (t *tx) run(ctx context.Context, statements []statement) (failed int, err error) {
+	pipeline := t.conn.StartPipeline(ctx)
+	for _, s := range statements {
+		pipeline.SendQueryParams(s.sql, s.args, nil, nil, s.formats)
+	}
+	if err := pipeline.Sync(); err != nil {
+		return 0, errors.Join(err, pipeline.Close())
+	}
+	failed = -1
+	for i, s := range statements {
+		if err = take(pipeline, s.take); err != nil {
+			failed = i
+			break
+		}
+	}
+	if closed := pipeline.Close(); err == nil && closed != nil {
+		return 0, closed
+	}
+	return failed, err
+}
+
+func take(pipeline *pgconn.Pipeline, row func([][]byte) error) error {
+	results, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	reader, ok := results.(*pgconn.ResultReader)
+	if !ok {
+		return errors.New("the server's answers are out of step")
+	}
+	for reader.NextRow() {
+		if row == nil || err != nil {
+			continue
+		}
+		err = row(reader.Values())
+	}
+	_, closed := reader.Close()
+	if closed != nil {
+		return closed
+	}
+	return err
+}
+
+// end rolls back what is open and keeps the connection where it is sound.
+func (t *tx) end(ctx context.Context) {
+	if t.conn == nil {
+		return
+	}
+	if !t.conn.IsClosed() && t.conn.TxStatus() != 'I' && ctx.Err() == nil {
+		_, _ = t.run(ctx, []statement{{sql: "ROLLBACK"}}) // it is looked at below
+	}
+	t.keep()
+}
+
+// keep gives the connection back for the next call, or closes it.
+func (t *tx) keep() {
+	conn := t.conn
+	t.c.mu.Lock()
+	sound := !t.c.closed && len(t.c.idle) < maxIdle && !conn.IsClosed() && !conn.IsBusy() && conn.TxStatus() == 'I'
+	if sound {
+		t.c.idle = append(t.c.idle, conn)
+	}
+	t.c.mu.Unlock()
+	if !sound {
+		t.drop()
+	}
+	t.conn = nil
+	t.release()
+}
+
+// drop closes the connection; the server rolls back what was not committed.
+// Where it broke in the middle of something, pgconn is asking the server to
+// cancel that, which is waited for a little.
+func (t *tx) drop() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if !t.conn.IsClosed() {
+		_ = t.conn.Close(ctx) // it is given up either way
+		return
+	}
+	_ = t.conn.Conn().Close()
+	select {
+	case <-t.conn.CleanupDone():
+	case <-ctx.Done():
+	}
+}
+
+// look runs statements in a read-only transaction of their own.
+func (c *Connector) look(ctx context.Context, statements ...statement) error {
+	t, err := c.begin(ctx, looking, statements...)
+	if err != nil {
+		return err
+	}
+	t.end(ctx)
+	return nil
+}
