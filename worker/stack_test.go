@@ -14,9 +14,11 @@ import (
 	sdk "go.temporal.io/sdk/worker"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/connectors/postgres"
 	"github.com/scratch-platform/scratch/internal/connecting"
 	"github.com/scratch-platform/scratch/internal/devserver"
 	"github.com/scratch-platform/scratch/internal/locks"
+	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/internal/reconcile"
 	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -84,10 +86,11 @@ func newStackWith(t *testing.T, database string, server *devserver.Server, chang
 		options, payloads = change(options), converter.GetDefaultDataConverter()
 	}
 	s.engine = testkit.Dial(t, server, options)
-	registry, err := connectors.NewRegistry(s.service.definition())
+	registry, err := connectors.NewRegistry(s.service.definition(), postgres.Definition())
 	require.NoError(t, err)
 	s.opener = &connecting.Opener{
 		Registry: registry, Vault: keys, Now: time.Now, Files: func(string) connectors.Files { return nil },
+		Dial: netguard.DialContext(netguard.Loopback()),
 		Connection: func(ctx context.Context, org, id string) (models.Connection, error) {
 			return db.Org(org).Connection(ctx, id)
 		},

@@ -86,9 +86,13 @@ func service(d *database) conformance.Service {
 			d.exec(`TRUNCATE items, writes RESTART IDENTITY`)
 			d.exec(fill, n)
 		},
-		Insert: func() string { return d.value(`INSERT INTO items (name) VALUES ('inserted by another') RETURNING id::text`) },
+		Insert: func() string {
+			return d.value(`INSERT INTO items (name) VALUES ('inserted by another') RETURNING id::text`)
+		},
 		Delete: func(id string) { d.exec(`DELETE FROM items WHERE id = $1::text::bigint`, id) },
-		Touch:  func(id string) { d.exec(`UPDATE items SET updated_at = clock_timestamp() WHERE id = $1::text::bigint`, id) },
+		Touch: func(id string) {
+			d.exec(`UPDATE items SET updated_at = clock_timestamp() WHERE id = $1::text::bigint`, id)
+		},
 		Count:  func() int { return d.count("items") },
 		Writes: func() int { return d.count("writes") },
 		Inject: func(fault conformance.Fault) {

@@ -181,8 +181,8 @@ func (b *batch) insert(item connectors.WriteItem) *operation {
 		overriding = " OVERRIDING SYSTEM VALUE"
 	}
 	o.statement.sql = fmt.Sprintf("INSERT INTO %s AS t (%s)%s VALUES (%s) RETURNING %s, (%s)%s", b.relation.sql(), strings.Join(names, ", "),
-		overriding, strings.Join(marks, ", "), b.plan.columns("t."), strings.Join(same, " AND "), b.unlessThere(same))
-	o.statement.formats = append(b.plan.formats(), asText)
+		overriding, strings.Join(marks, ", "), b.answer.columns("t."), strings.Join(same, " AND "), b.unlessThere(same))
+	o.statement.formats = append(b.answer.formats(), asText)
 	o.judge = b.judgeInsert
 	return o
 }
@@ -301,7 +301,7 @@ func (c *Connector) settle(ctx context.Context, schema connectors.Schema) (settl
 		return false, err
 	}
 	r := relation{tableName: name}
-	err = c.look(ctx, statement{sql: "SELECT pg_advisory_xact_lock($1)", args: [][]byte{r.lock()}})
+	err = c.within(ctx, settling, statement{sql: "SELECT pg_advisory_xact_lock($1)", args: [][]byte{r.lock()}})
 	var said *pgconn.PgError
 	if errors.As(err, &said) && said.Code == codeLocked {
 		return false, nil

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -219,8 +221,8 @@ func (c *Connector) security() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.target.Host}
 	if c.target.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(c.target.CA)) {
+		var ok bool
+		if config.RootCAs, ok = authorities(c.target.CA); !ok {
 			return nil, badCredential("the CA certificate is not PEM text", "Paste the text between and with the lines BEGIN CERTIFICATE and END CERTIFICATE.")
 		}
 		if mode == tlsRequire { // as libpq does: an authority that is given is checked
@@ -235,6 +237,27 @@ func (c *Connector) security() (*tls.Config, error) {
 		config.VerifyConnection = verifyAuthority(config.RootCAs)
 	}
 	return config, nil
+}
+
+// inPEM finds certificates in PEM text. Forms of one line take the line breaks
+// out of what is pasted into them, which PEM proper does not bear.
+var inPEM = regexp.MustCompile(`-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----`)
+
+func authorities(text string) (*x509.CertPool, bool) {
+	pool, found := x509.NewCertPool(), false
+	for _, match := range inPEM.FindAllStringSubmatch(text, -1) {
+		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(match[1]), ""))
+		if err != nil {
+			return nil, false
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, false
+		}
+		pool.AddCert(certificate)
+		found = true
+	}
+	return pool, found
 }
 
 // verifyAuthority checks the chain of certificates and not the host name.

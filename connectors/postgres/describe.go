@@ -57,7 +57,8 @@ func (c *Connector) describe(ctx context.Context, remoteID string, raw json.RawM
 }
 
 // listQuery names what the role can read, but not the server's own tables, what
-// belongs to extensions, and partitions, which are read through their table.
+// belongs to extensions, and partitions, which are read through their table. A
+// server before version 14 says 0 rows of a table that nobody has counted.
 const listQuery = `SELECT n.nspname, c.relname, c.relkind::text, pg_is_in_recovery(),
 	has_table_privilege(c.oid, 'INSERT') OR has_any_column_privilege(c.oid, 'INSERT, UPDATE') OR has_table_privilege(c.oid, 'DELETE'),
 	pg_relation_is_updatable(c.oid, true) <> 0,
@@ -67,7 +68,7 @@ const listQuery = `SELECT n.nspname, c.relname, c.relkind::text, pg_is_in_recove
 			WHERE k.place <= i.indnkeyatts AND NOT coalesce(a.attnotnull, false))),
 	CASE c.relkind WHEN 'v' THEN -1 WHEN 'p' THEN
 		(SELECT coalesce(sum(p.reltuples) FILTER (WHERE p.reltuples >= 0), -1) FROM pg_partition_tree(c.oid) q JOIN pg_class p ON p.oid = q.relid WHERE q.isleaf)
-		WHEN 'f' THEN -1 ELSE CASE WHEN c.reltuples = 0 AND c.relpages = 0 THEN -1 ELSE c.reltuples END END::bigint
+		WHEN 'f' THEN -1 ELSE CASE WHEN c.reltuples = 0 AND c.relpages = 0 AND current_setting('server_version_num')::int < 140000 THEN -1 ELSE c.reltuples END END::bigint
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 	AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
@@ -22,6 +23,7 @@ const rowsBeforeCut = 1500
 type proxy struct {
 	target   string
 	listener net.Listener
+	secure   *tls.Config // it speaks TLS where a client asks for it
 
 	mu     sync.Mutex
 	fault  conformance.Fault
@@ -100,13 +102,27 @@ func (p *proxy) refusal() *pgproto3.ErrorResponse {
 	return refuse
 }
 
-const cancelRequest = 80877102
+const (
+	cancelRequest = 80877102
+	sslRequest    = 80877103
+)
 
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	first := make([]byte, 8)
 	if _, err := io.ReadFull(client, first); err != nil {
 		return
+	}
+	if binary.BigEndian.Uint32(first[4:]) == sslRequest {
+		if p.secure == nil {
+			_, _ = client.Write([]byte("N"))
+			return
+		}
+		_, _ = client.Write([]byte("S"))
+		client = tls.Server(client, p.secure)
+		if _, err := io.ReadFull(client, first); err != nil {
+			return
+		}
 	}
 	rest := make([]byte, binary.BigEndian.Uint32(first)-8)
 	if _, err := io.ReadFull(client, rest); err != nil {

@@ -18,10 +18,11 @@ import (
 type rowPlan struct {
 	relation *relation
 	cells    []planned
-	key      []int // places in cells of the key's columns
-	marker   bool  // a column with the row's version follows
-	large    bool  // a column that says whether a cell is too large follows
-	hashed   bool  // two columns that make up an id follow: a row's digest, and its number among equal ones
+	key      []int  // places in cells of the key's columns
+	marker   bool   // a column with the row's version follows
+	version  string // the last one
+	large    bool   // a column that says whether a cell is too large follows
+	hashed   bool   // two columns that make up an id follow: a row's digest, and its number among equal ones
 }
 
 type planned struct {
@@ -223,7 +224,11 @@ func (p *rowPlan) markers() int {
 // identify makes a row's id of its key.
 func (p *rowPlan) identify(dst []byte, wire [][]byte, spans [][2]int, out *row) error {
 	if p.marker {
-		out.marker = string(wire[len(p.cells)])
+		// Rows written together have one version.
+		if version := wire[len(p.cells)]; string(version) != p.version {
+			p.version = string(version)
+		}
+		out.marker = p.version
 	}
 	if p.hashed {
 		out.digest, out.number = string(wire[len(wire)-2]), string(wire[len(wire)-1])

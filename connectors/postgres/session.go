@@ -28,6 +28,8 @@ var (
 	// it is stalled in pages.go.
 	streaming = mode{begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lock: 10 * time.Second, idle: 10 * time.Minute}
 	looking   = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", statement: 25 * time.Second, lock: 10 * time.Second, idle: 30 * time.Second}
+	// Whoever waits for creates under way asks again after a while.
+	settling = mode{begin: looking.begin, statement: looking.statement, lock: 3 * time.Second, idle: looking.idle}
 	// Promise 5: a process that sleeps in the middle of a batch finds its
 	// transaction ended by the server, well before anybody looks what became of it.
 	writing = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", statement: 15 * time.Second, lock: 5 * time.Second, idle: 10 * time.Second}
@@ -204,7 +206,11 @@ func (t *tx) drop() {
 
 // look runs statements in a read-only transaction of their own.
 func (c *Connector) look(ctx context.Context, statements ...statement) error {
-	t, err := c.begin(ctx, looking, statements...)
+	return c.within(ctx, looking, statements...)
+}
+
+func (c *Connector) within(ctx context.Context, m mode, statements ...statement) error {
+	t, err := c.begin(ctx, m, statements...)
 	if err != nil {
 		return err
 	}

@@ -72,8 +72,8 @@ func (b *batch) update(item connectors.WriteItem) *operation {
 	}
 	where, ok := b.where(o)
 	if ok {
-		o.statement.sql = fmt.Sprintf("UPDATE %s AS t SET %s WHERE %s RETURNING %s", b.relation.sql(), strings.Join(set, ", "), where, b.plan.columns("t."))
-		o.statement.formats = b.plan.formats()
+		o.statement.sql = fmt.Sprintf("UPDATE %s AS t SET %s WHERE %s RETURNING %s", b.relation.sql(), strings.Join(set, ", "), where, b.answer.columns("t."))
+		o.statement.formats = b.answer.formats()
 	}
 	return o
 }
@@ -82,8 +82,8 @@ func (b *batch) update(item connectors.WriteItem) *operation {
 func (b *batch) remove(item connectors.WriteItem) *operation {
 	o := &operation{item: item, judge: b.judgeChange}
 	if where, ok := b.where(o); ok {
-		o.statement.sql = fmt.Sprintf("DELETE FROM %s AS t WHERE %s RETURNING %s", b.relation.sql(), where, b.plan.columns("t."))
-		o.statement.formats = b.plan.formats()
+		o.statement.sql = fmt.Sprintf("DELETE FROM %s AS t WHERE %s RETURNING %s", b.relation.sql(), where, b.answer.columns("t."))
+		o.statement.formats = b.answer.formats()
 	}
 	return o
 }

@@ -19,6 +19,7 @@ type operation struct {
 	statement statement
 	rows      int  // it wrote, as far as the server's answer says
 	holds     bool // what the statement says last of the row, where it says anything
+	id        string
 	stored    *connectors.Record
 	// judge decides from rows whether the write is one; nil takes it as it is.
 	judge  func(*operation) *connectors.Error
@@ -37,7 +38,8 @@ type batch struct {
 	tried    string
 	schema   connectors.Schema
 	relation *relation
-	plan     *rowPlan
+	plan     *rowPlan // of rows that are looked at
+	answer   *rowPlan // of what a write answers
 	creates  bool
 	t        *tx
 	by       time.Time // the COMMIT is sent by then, or not at all
@@ -76,8 +78,15 @@ func (b *batch) open(ctx context.Context) error {
 	if why := b.relation.why(); why != "" {
 		return &connectors.Error{Kind: connectors.KindPermission, Service: Service, Tried: b.tried, Code: "read_only", Reason: "the table cannot be written: " + why}
 	}
-	if b.plan, err = b.relation.planRows(b.schema); err != nil || !b.creates {
+	if b.plan, err = b.relation.planRows(b.schema); err != nil {
 		return err
+	}
+	answer := *b.plan
+	// A row that came to its partition by way of the table has no xmin in the
+	// answer; it is read back.
+	answer.marker = answer.marker && b.relation.kind != "p"
+	if b.answer = &answer; !b.creates {
+		return nil
 	}
 	// Held until the transaction has ended, whatever became of us: FindCreated
 	// waits for it, so that what it does not see was not made (Promise 5).
@@ -141,8 +150,8 @@ func (b *batch) write(ctx context.Context, operations []*operation) []connectors
 	for i, o := range operations {
 		if o.result == nil {
 			o.result = &connectors.WriteResult{Key: o.item.Key, Outcome: connectors.Applied, Stored: o.stored}
-			if o.stored != nil && o.item.RemoteID == "" {
-				o.result.RemoteID = o.stored.RemoteID
+			if o.item.RemoteID == "" {
+				o.result.RemoteID = o.id
 			}
 		}
 		results[i] = *o.result
@@ -226,7 +235,7 @@ func undecided(operations []*operation) []*operation {
 	return left
 }
 
-func (o *operation) forget() { o.rows, o.holds, o.stored = 0, false, nil }
+func (o *operation) forget() { o.rows, o.holds, o.id, o.stored = 0, false, "", nil }
 
 // run sends operations behind a savepoint and gives the place of the first that
 // was refused, -1 for none.
@@ -280,12 +289,12 @@ func (b *batch) taker(o *operation) func([][]byte) error {
 		if o.rows > 1 {
 			return nil // judged as two
 		}
-		fields, one, err := b.plan.read(nil, wire, make([][2]int, len(b.plan.cells)))
+		fields, one, err := b.answer.read(nil, wire, make([][2]int, len(b.answer.cells)))
 		if err != nil {
 			return err
 		}
-		o.holds = isTrue(wire[len(wire)-1])
-		if one.left == nil { // else it is read back, and told why it is none
+		o.id, o.holds = one.id, isTrue(wire[len(wire)-1])
+		if one.left == nil && b.answer.marker == b.plan.marker { // else it is read back
 			o.stored = &connectors.Record{RemoteID: one.id, Fields: fields, Marker: one.marker}
 		}
 		return nil
