@@ -207,7 +207,11 @@ func TestTablesAreListed(t *testing.T) {
 		require.Equal(t, table.ReadOnly, describe(t, c, table.RemoteID, "").ReadOnly, "%s", table.RemoteID)
 	}
 	require.Equal(t, []line{
-		{"public.kept", true, 1}, {"public.looked_at", true, 0}, {"public.loose", true, 0}, {"public.plain", false, 500}, {"public.summary", true, -1},
+		{"public.kept", true, 1},
+		{"public.looked_at", true, 0},
+		{"public.loose", true, 0},
+		{"public.plain", false, 500},
+		{"public.summary", true, -1},
 		{"other.spread", false, 300},
 	}, got)
 	account, err := c.Validate(t.Context())

@@ -220,11 +220,8 @@ func (r *relation) why() string {
 // hint puts what the kinds of a column do not say into words.
 func (c *column) hint() string {
 	parts := []string{c.declared}
-	switch {
-	case c.base == oidBytea:
+	if c.base == oidBytea {
 		parts = append(parts, "bytes, as base64")
-	case c.base == oidBit || c.base == oidVarbit:
-		parts = append(parts, "bits")
 	}
 	if c.notNull {
 		parts = append(parts, "not null")

@@ -27,8 +27,6 @@ const (
 	oidTime        = 1083
 	oidTimestamp   = 1114
 	oidTimestamptz = 1184
-	oidBit         = 1560
-	oidVarbit      = 1562
 	oidNumeric     = 1700
 	oidUUID        = 2950
 	oidJSONB       = 3802

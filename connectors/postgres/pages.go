@@ -80,17 +80,17 @@ type pages struct {
 
 // Close ends the stream.
 func (p *pages) Close() error {
-	p.stop()
+	p.stop(context.Background())
 	return nil
 }
 
-func (p *pages) stop() {
+func (p *pages) stop(ctx context.Context) {
 	if p.t == nil {
 		return
 	}
 	p.cancel(context.Canceled) // the server need not send what nobody reads
 	_, _ = p.rows.Close()      // an enumeration is complete by its rows' end alone
-	p.t.drop()
+	p.t.drop(ctx)
 	p.t.release()
 	p.t, p.rows = nil, nil
 }
@@ -109,11 +109,11 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 		}
 	}
 	watch := time.AfterFunc(patience, func() { p.cancel(errStalled) })
-	page, err := p.page()
+	page, err := p.page(ctx)
 	watch.Stop()
 	if err != nil {
 		err = p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
-		p.stop()
+		p.stop(ctx)
 		return connectors.Page{}, err
 	}
 	// A table without rows still leaves a place for the next incremental read.
@@ -272,7 +272,7 @@ func (p *rowPlan) hashed2(r *relation, where []string) string {
 }
 
 // page reads rows until a page is full.
-func (p *pages) page() (connectors.Page, error) {
+func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 	var (
 		fields = make([]byte, 0, p.weight+p.weight/8+1<<10)
 		rows   = make([]row, 0, pageRows)
@@ -282,7 +282,7 @@ func (p *pages) page() (connectors.Page, error) {
 	p.left = 0
 	for len(rows) < pageRows && len(fields) < pageBytes {
 		if !p.rows.NextRow() {
-			if err := p.ended(); err != nil {
+			if err := p.ended(ctx); err != nil {
 				return connectors.Page{}, err
 			}
 			break
@@ -329,7 +329,7 @@ func altered(table string) error {
 }
 
 // ended closes the stream behind its last row.
-func (p *pages) ended() error {
+func (p *pages) ended(ctx context.Context) error {
 	_, err := p.rows.Close()
 	if err != nil {
 		return err
@@ -338,8 +338,6 @@ func (p *pages) ended() error {
 	p.done = true
 	t := p.t
 	p.t, p.rows = nil, nil
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-	defer cancel()
 	t.end(ctx)
 	return nil
 }

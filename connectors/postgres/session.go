@@ -84,7 +84,7 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 		if err == nil || errors.As(err, &said) && !fatal(said) || ctx.Err() != nil {
 			return t.begun(ctx, err)
 		}
-		t.drop()
+		t.drop(ctx)
 	}
 	conn, err := pgconn.ConnectConfig(ctx, c.config)
 	if err != nil {
@@ -168,11 +168,11 @@ func (t *tx) end(ctx context.Context) {
 	if !t.conn.IsClosed() && t.conn.TxStatus() != 'I' && ctx.Err() == nil {
 		_, _ = t.run(ctx, []statement{{sql: "ROLLBACK"}}) // it is looked at below
 	}
-	t.keep()
+	t.keep(ctx)
 }
 
 // keep gives the connection back for the next call, or closes it.
-func (t *tx) keep() {
+func (t *tx) keep(ctx context.Context) {
 	conn := t.conn
 	t.c.mu.Lock()
 	sound := !t.c.closed && len(t.c.idle) < maxIdle && !conn.IsClosed() && !conn.IsBusy() && conn.TxStatus() == 'I'
@@ -181,7 +181,7 @@ func (t *tx) keep() {
 	}
 	t.c.mu.Unlock()
 	if !sound {
-		t.drop()
+		t.drop(ctx)
 	}
 	t.conn = nil
 	t.release()
@@ -190,8 +190,8 @@ func (t *tx) keep() {
 // drop closes the connection; the server rolls back what was not committed.
 // Where it broke in the middle of something, pgconn is asking the server to
 // cancel that, which is waited for a little.
-func (t *tx) drop() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+func (t *tx) drop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	if !t.conn.IsClosed() {
 		_ = t.conn.Close(ctx) // it is given up either way

@@ -135,7 +135,7 @@ func (b *batch) write(ctx context.Context, operations []*operation) []connectors
 	if err == nil && len(applied) > 0 {
 		err = b.commit(ctx, applied)
 	}
-	var late *refusedLate
+	var late *lateError
 	switch {
 	case errors.As(err, &late) && len(applied) > 1:
 		b.close(ctx)
@@ -301,11 +301,11 @@ func (b *batch) taker(o *operation) func([][]byte) error {
 	}
 }
 
-// refusedLate is the refusal of a whole batch at its end, by a constraint that
+// lateError is the refusal of a whole batch at its end, by a constraint that
 // is checked there.
-type refusedLate struct{ error }
+type lateError struct{ error }
 
-func (r *refusedLate) Unwrap() error { return r.error }
+func (r *lateError) Unwrap() error { return r.error }
 
 // commit checks what is deferred and commits. Without an answer to the COMMIT
 // the outcome is not known (KindAmbiguous); before it, nothing is written.
@@ -313,7 +313,7 @@ func (b *batch) commit(ctx context.Context, applied []*operation) error {
 	_, err := b.t.run(ctx, []statement{{sql: "SET CONSTRAINTS ALL IMMEDIATE"}})
 	var said *pgconn.PgError
 	if errors.As(err, &said) && !fatal(said) && strings.HasPrefix(said.Code, "23") {
-		return &refusedLate{err}
+		return &lateError{err}
 	}
 	if err != nil {
 		return err
@@ -332,7 +332,7 @@ func (b *batch) commit(ctx context.Context, applied []*operation) error {
 		}
 	case errors.As(err, &said) && !fatal(said):
 		if strings.HasPrefix(said.Code, "23") || strings.HasPrefix(said.Code, "P0") {
-			return &refusedLate{err}
+			return &lateError{err}
 		}
 		return err
 	default: // Promise 5: it is looked up, never sent again on a guess
