@@ -73,7 +73,11 @@ func (c *Connector) findAll(ctx context.Context, f *found, ids []string) error {
 		return err
 	}
 	look.take = f.take
-	err = c.look(ctx, *look)
+	m := looking
+	if f.plan.hashed {
+		m = scanning
+	}
+	err = c.within(ctx, m, *look)
 	var said *pgconn.PgError
 	if !errors.As(err, &said) || !strings.HasPrefix(said.Code, "22") {
 		return err

@@ -18,8 +18,8 @@ type relation struct {
 	inserts bool   // the role may, and the relation takes it
 	updates bool
 	deletes bool
+	whole   bool // the role may read every column, the server's own too
 	toast   bool // holds values moved out of their rows: they may be large
-	comment string
 
 	columns []column
 	// key are the columns that tell rows apart; none: nothing does. chosen says
@@ -72,8 +72,8 @@ func (r *relation) keyColumns() []column {
 }
 
 // versioned reports whether each row has an xmin that changes with every write
-// to it. A view's rows and another server's have none.
-func (r *relation) versioned() bool { return r.kind == "r" || r.kind == "p" }
+// to it, and that may be read. A view's rows and another server's have none.
+func (r *relation) versioned() bool { return r.whole && (r.kind == "r" || r.kind == "p") }
 
 // The catalogue is read with nothing but itself in the search path, so that
 // every name it gives is whole, and the session's own path is back afterwards:
@@ -99,7 +99,7 @@ const relationQuery = theRelation + `SELECT relkind::text, pg_is_in_recovery(),
 	has_table_privilege(oid, 'INSERT') OR has_any_column_privilege(oid, 'INSERT'),
 	has_table_privilege(oid, 'UPDATE') OR has_any_column_privilege(oid, 'UPDATE'),
 	has_table_privilege(oid, 'DELETE'), pg_relation_is_updatable(oid, true),
-	relkind <> 'r' OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0, obj_description(oid, 'pg_class')
+	relkind <> 'r' OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0, has_table_privilege(oid, 'SELECT')
 	FROM the`
 
 func (r *relation) takeRelation(row [][]byte) error {
@@ -110,7 +110,7 @@ func (r *relation) takeRelation(row [][]byte) error {
 		return err
 	}
 	r.inserts, r.updates, r.deletes = isTrue(row[2]) && takes&insert != 0, isTrue(row[3]) && takes&update != 0, isTrue(row[4]) && takes&remove != 0
-	r.toast, r.comment = isTrue(row[6]), string(row[7])
+	r.toast, r.whole = isTrue(row[6]), isTrue(row[7])
 	return nil
 }
 

@@ -137,12 +137,14 @@ func (r *relation) columnOf(c column, readOnly bool) models.Column {
 		}
 	}
 	out.ReadOnly = readOnly || c.generated || !c.inserts && !c.updates || r.reserves(c)
+	natural := slices.Contains(r.key, c.name) && !r.reserves(c)
 	// An empty text is a value, and so is an empty array: only a kind whose empty
 	// form is no value at all can be required.
 	switch out.Kind {
 	case models.ColumnText, models.ColumnLongText, models.ColumnJSON:
+		out.Required = natural && !out.ReadOnly
 	default:
-		out.Required = c.notNull && !out.ReadOnly && c.fallback == "" && !c.identity
+		out.Required = (natural || c.notNull && c.fallback == "" && !c.identity) && !out.ReadOnly
 	}
 	return out
 }

@@ -81,9 +81,13 @@ func noTable(remoteID string) error {
 }
 
 // recordID is a record's id at the service: its key's text, or, of several
-// columns, a JSON array of texts.
+// columns, a JSON array of texts. A text that is empty, which no id may be, or
+// begins with a quote is written as JSON.
 func recordID(key []string) string {
 	if len(key) == 1 {
+		if key[0] == "" || key[0][0] == '"' {
+			return string(models.AppendJSONString(nil, key[0]))
+		}
 		return key[0]
 	}
 	out := []byte{'['}
@@ -100,7 +104,11 @@ func recordID(key []string) string {
 // many columns.
 func keyOf(id string, columns int) (key []string, ok bool) {
 	if columns == 1 {
-		return []string{id}, true
+		if !strings.HasPrefix(id, `"`) {
+			return []string{id}, id != ""
+		}
+		text, ok := models.Text(json.RawMessage(id))
+		return []string{text}, ok && json.Valid([]byte(id))
 	}
 	if json.Unmarshal([]byte(id), &key) != nil || len(key) != columns {
 		return nil, false

@@ -68,6 +68,38 @@ func TestNamesAreOnlyNames(t *testing.T) {
 	require.Equal(t, `y'; --`, d.value(fmt.Sprintf(`SELECT %s FROM %s WHERE n = 2`, column, full)))
 }
 
+// A key may be any text, the empty one and one that looks like an id of ours.
+func TestKeysAreAnyText(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`CREATE TABLE words (word text PRIMARY KEY, n int)`)
+	keys := []string{"", `"`, `""`, `["a","1"]`, `a\b`, "null", " ", "ü🐘"}
+	for i, key := range keys {
+		d.exec(`INSERT INTO words VALUES ($1, $2)`, key, i)
+	}
+	d.grant("words")
+	c := d.open()
+	schema := describe(t, c, "public.words", "")
+	records, _ := readWhole(t, c, schema)
+	require.Len(t, records, len(keys))
+	var ids []string
+	var items []connectors.WriteItem
+	for _, r := range records {
+		require.NotEmpty(t, r.RemoteID)
+		require.NotContains(t, ids, r.RemoteID)
+		ids = append(ids, r.RemoteID)
+		items = append(items, connectors.WriteItem{Key: "itm_" + r.RemoteID, RemoteID: r.RemoteID, Marker: r.Marker, Values: models.Fields{"n": text("100")}})
+	}
+	found, err := c.ReadByIDs(t.Context(), schema, ids)
+	require.NoError(t, err)
+	require.Len(t, found.Found, len(keys))
+	results, err := c.Update(t.Context(), schema, items)
+	require.NoError(t, err)
+	for _, r := range results {
+		require.Equal(t, connectors.Applied, r.Outcome, "%v", r.Err)
+	}
+	require.Equal(t, len(keys), d.count(`words WHERE n = 100`))
+}
+
 func TestManyColumns(t *testing.T) {
 	d := newDatabase(t)
 	columns := make([]string, 1500)

@@ -21,8 +21,9 @@ type rowPlan struct {
 	key      []int  // places in cells of the key's columns
 	marker   bool   // a column with the row's version follows
 	version  string // the last one
-	large    bool   // a column that says whether a cell is too large follows
-	hashed   bool   // two columns that make up an id follow: a row's digest, and its number among equal ones
+	texts    []string
+	large    bool // a column that says whether a cell is too large follows
+	hashed   bool // two columns that make up an id follow: a row's digest, and its number among equal ones
 }
 
 type planned struct {
@@ -237,30 +238,20 @@ func (p *rowPlan) identify(dst []byte, wire [][]byte, spans [][2]int, out *row) 
 		}
 		return nil
 	}
-	if len(p.key) == 1 && wire[p.key[0]] != nil {
-		span := spans[p.key[0]]
-		out.id = textOf(dst[span[0]:span[1]])
-		if out.id != "" {
-			return nil
-		}
-		return p.noKey("the key of a row is an empty text")
+	if p.texts == nil {
+		p.texts = make([]string, len(p.key))
 	}
-	key := make([]string, len(p.key))
 	for i, at := range p.key {
 		if wire[at] == nil {
-			return p.noKey("the identity columns of a row are empty")
+			return &connectors.Error{
+				Kind: connectors.KindInvalid, Service: Service, Tried: "read a row", Table: p.relation.String(), Column: p.cells[at].column.name,
+				Code: "identity_empty", Reason: "an identity column of a row has no value", Hint: "Choose identity columns that every row has, or fill them in at the database.",
+			}
 		}
-		key[i] = textOf(dst[spans[at][0]:spans[at][1]])
+		p.texts[i] = textOf(dst[spans[at][0]:spans[at][1]])
 	}
-	out.id = recordID(key)
+	out.id = recordID(p.texts)
 	return nil
-}
-
-func (p *rowPlan) noKey(reason string) error {
-	return &connectors.Error{
-		Kind: connectors.KindInvalid, Service: Service, Tried: "read a row", Table: p.relation.String(), Code: "identity_empty", Reason: reason,
-		Hint: "Choose identity columns that every row has, or fill them in at the database.",
-	}
 }
 
 func (p *rowPlan) malformed(i int, value []byte, err error) *models.Problem {

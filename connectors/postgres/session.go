@@ -28,6 +28,8 @@ var (
 	// it is stalled in pages.go.
 	streaming = mode{begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lock: 10 * time.Second, idle: 10 * time.Minute}
 	looking   = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", statement: 25 * time.Second, lock: 10 * time.Second, idle: 30 * time.Second}
+	// Rows without a key are found by what all of them hold.
+	scanning = mode{begin: looking.begin, statement: 10 * time.Minute, lock: looking.lock, idle: looking.idle}
 	// Whoever waits for creates under way asks again after a while.
 	settling = mode{begin: looking.begin, statement: looking.statement, lock: 3 * time.Second, idle: looking.idle}
 	// Promise 5: a process that sleeps in the middle of a batch finds its

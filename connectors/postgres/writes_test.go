@@ -80,6 +80,20 @@ func TestKeysAreReserved(t *testing.T) {
 	}
 }
 
+// Without the right to the sequence no row is sent, and the error names it.
+func TestReservingNeedsTheSequence(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`CREATE TABLE things (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t text)`)
+	d.grant("things")
+	c := d.open()
+	_, err := c.Prepare(t.Context(), describe(t, c, "public.things", ""), []connectors.WriteItem{{Key: "itm_1", Values: models.Fields{"t": text("x")}}})
+	e, ok := connectors.AsError(err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, connectors.KindPermission, e.Kind)
+	require.Contains(t, e.Words, "things_id_seq")
+	require.Contains(t, e.Hint, "GRANT USAGE")
+}
+
 // A key that a person chose is another's when other values stand under it.
 func TestNaturalKeyOfAnother(t *testing.T) {
 	d := newDatabase(t)
