@@ -29,7 +29,7 @@ const credentialForm = `{
   "anyOf": [{"required": ["host", "database", "user"]}, {"required": ["url"]}],
   "properties": {
     "host": {"type": "string", "title": "Host", "minLength": 1, "maxLength": 253,
-      "description": "Name or address of the server, such as db.example.com."},
+      "description": "Name or address of the server, such as db.example.com. Host, database and user are needed where no URL is given."},
     "port": {"type": "integer", "title": "Port", "minimum": 1, "maximum": 65535, "description": "5432 when left out."},
     "database": {"type": "string", "title": "Database", "minLength": 1, "maxLength": 63},
     "user": {"type": "string", "title": "User", "minLength": 1, "maxLength": 63,
