@@ -49,6 +49,7 @@ type found struct {
 	spans   [][2]int
 }
 
+// take notes a row that exists. Promise 2: one too large for a record does too.
 func (f *found) take(wire [][]byte) error {
 	if f.spans == nil {
 		f.spans = make([][2]int, len(f.plan.cells))

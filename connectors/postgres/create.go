@@ -217,7 +217,8 @@ func (b *batch) noKey(item connectors.WriteItem) *connectors.Error {
 	return e
 }
 
-// judgeInsert keeps a row only as the one that was announced.
+// judgeInsert keeps a row only as the one that was announced: another could not
+// be found again (Promise 5).
 func (b *batch) judgeInsert(o *operation) *connectors.Error {
 	e := &connectors.Error{Kind: connectors.KindInvalid, Service: Service, Tried: b.tried, Table: b.schema.RemoteID}
 	switch {

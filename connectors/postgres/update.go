@@ -108,6 +108,7 @@ func (b *batch) where(o *operation) (condition string, ok bool) {
 		}
 		add(quote(c.name), argument)
 	}
+	// Promise 4: another transaction may have written to it since.
 	if b.plan.marker && o.item.Marker != "" {
 		add("xmin", []byte(o.item.Marker))
 	}

@@ -85,12 +85,12 @@ func (b *batch) open(ctx context.Context) error {
 	// A row that came to its partition by way of the table has no xmin in the
 	// answer; it is read back.
 	answer.marker = answer.marker && b.relation.kind != "p"
-	if b.answer = &answer; !b.creates {
-		return nil
+	b.answer = &answer
+	// Promise 5: held until the transaction has ended, whatever became of us.
+	// FindCreated waits for it, so that what it does not see was not made.
+	if b.creates {
+		_, err = b.t.run(ctx, []statement{{sql: "SELECT pg_advisory_xact_lock_shared($1)", args: [][]byte{b.relation.lock()}}})
 	}
-	// Held until the transaction has ended, whatever became of us: FindCreated
-	// waits for it, so that what it does not see was not made (Promise 5).
-	_, err = b.t.run(ctx, []statement{{sql: "SELECT pg_advisory_xact_lock_shared($1)", args: [][]byte{b.relation.lock()}}})
 	return err
 }
 
@@ -318,7 +318,11 @@ func (b *batch) commit(ctx context.Context, applied []*operation) error {
 	if err != nil {
 		return err
 	}
-	if err := b.mayStart(ctx); err != nil { // the last moment at which nothing has happened
+	// Promise 5: the last moment at which nothing has happened.
+	if stop := b.mayStart(ctx); stop != nil {
+		err = stop
+	}
+	if err != nil {
 		return err
 	}
 	results, err := b.t.conn.Exec(ctx, "COMMIT").ReadAll()
