@@ -149,7 +149,7 @@ func (p *rowPlan) byDigest(ids []string) *statement {
 		list = appendQuoted(list, []byte(digest))
 	}
 	return &statement{
-		sql:  p.hashed2(p.relation, []string{p.digest() + " = ANY($1::text[])"}),
+		sql:  p.hashedSelect(p.relation, []string{p.digest() + " = ANY($1::text[])"}),
 		args: [][]byte{append(list, '}')}, formats: p.formats(),
 	}
 }

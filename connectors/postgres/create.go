@@ -3,14 +3,10 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/zeebo/xxh3"
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/models"
@@ -65,6 +61,8 @@ func (c *Connector) Prepare(ctx context.Context, schema connectors.Schema, items
 // reserve asks n times for what the database gives to the key's columns.
 func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error) {
 	var names, list []string
+	var formats []int16
+	var cells []appendCell
 	for _, c := range b.relation.keyColumns() {
 		if !b.relation.reserves(c) {
 			continue
@@ -73,7 +71,9 @@ func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error)
 		if c.identity {
 			expression = fmt.Sprintf("nextval(pg_get_serial_sequence(%s, %s)::regclass)", literal(b.relation.sql()), literal(c.name))
 		}
-		names, list = append(names, c.name), append(list, "("+expression+")::text")
+		format, cell := c.cellOf()
+		names, list = append(names, c.name), append(list, fmt.Sprintf("(%s)::%s", expression, c.sqlType))
+		formats, cells = append(formats, format), append(cells, cell)
 	}
 	out := make([]map[string]string, n)
 	for i := range out {
@@ -84,16 +84,23 @@ func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error)
 	}
 	at := 0
 	// The expressions are the catalogue's own, with every name in them whole.
+	// What they took is kept by a COMMIT, lest a default that counts in a table of
+	// its own give the same key to somebody else.
 	_, err := b.t.run(ctx, []statement{{
-		sql: fmt.Sprintf("SELECT %s FROM generate_series(1, %d)", strings.Join(list, ", "), n),
+		sql:     fmt.Sprintf("SELECT %s FROM generate_series(1, %d)", strings.Join(list, ", "), n),
+		formats: formats,
 		take: func(row [][]byte) error {
 			for i, name := range names {
-				out[at][name] = string(row[i])
+				cell, err := cells[i](nil, row[i])
+				if err != nil || row[i] == nil {
+					return errWire
+				}
+				out[at][name] = textOf(cell)
 			}
 			at++
 			return nil
 		},
-	}})
+	}, {sql: "COMMIT"}})
 	return out, err
 }
 
@@ -133,11 +140,6 @@ func (c *Connector) Create(ctx context.Context, schema connectors.Schema, items 
 		operations[i] = b.insert(item)
 	}
 	return b.write(ctx, operations), nil
-}
-
-// lock is the number of the advisory lock on creates in a table.
-func (r *relation) lock() []byte {
-	return fmt.Appendf(nil, "%d", int64(xxh3.HashString("scratch creates rows in "+r.sql()))) //nolint:gosec // any number will do
 }
 
 // insert is the INSERT of one item.
@@ -235,80 +237,3 @@ func (b *batch) judgeInsert(o *operation) *connectors.Error {
 	}
 	return e
 }
-
-// FindCreated looks for rows by the keys they were created with.
-//
-// It first waits for every transaction of ours that may still be creating rows
-// in the table: what is not there after that was not made. Where one does not
-// end in time the answer is not settled.
-func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, items []connectors.FindItem) ([]connectors.FindResult, error) {
-	results := make([]connectors.FindResult, len(items))
-	if len(items) == 0 {
-		return results, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	const tried = "find created rows"
-	settled, err := c.settle(ctx, schema)
-	if err != nil {
-		return nil, c.fault(ctx, tried, schema.RemoteID, err)
-	}
-	var ids []string
-	reserved := make([]reservation, len(items))
-	for i, item := range items {
-		results[i].Key = item.Key
-		if json.Unmarshal([]byte(item.Marker), &reserved[i]) != nil || len(reserved[i].Key) == 0 {
-			continue // never settled: a person decides
-		}
-		results[i].Exact, results[i].Settled = reserved[i].Ours, settled
-		ids = append(ids, recordID(reserved[i].Key))
-	}
-	answer, err := c.ReadByIDs(ctx, schema, ids)
-	if err != nil {
-		return nil, err
-	}
-	for i, item := range items {
-		if len(reserved[i].Key) == 0 {
-			continue
-		}
-		id := recordID(reserved[i].Key)
-		at := slices.IndexFunc(answer.Found, func(r connectors.Record) bool { return r.RemoteID == id })
-		switch {
-		case at >= 0 && (reserved[i].Ours || agree(schema, item.Values, answer.Found[at])):
-			results[i].Candidates = []connectors.Record{answer.Found[at]}
-		case at < 0 && !slices.Contains(answer.Missing, id):
-			results[i].Settled = false // it cannot be said
-		}
-	}
-	return results, nil
-}
-
-// agree holds a row that has a key people chose against what was to be created.
-// With other values it is another's; then the create is sent again, and the key
-// itself keeps it from becoming a second row.
-func agree(schema connectors.Schema, values models.Fields, r connectors.Record) bool {
-	for _, column := range schema.Columns {
-		if value, planned := values[column.ID]; planned && !column.Compare.Equal(value, models.CellOf(r.Fields, column.ID)) {
-			return false
-		}
-	}
-	return true
-}
-
-// settle waits until no transaction of ours is creating rows in the table.
-func (c *Connector) settle(ctx context.Context, schema connectors.Schema) (settled bool, err error) {
-	name, err := parseTable(schema.RemoteID)
-	if err != nil {
-		return false, err
-	}
-	r := relation{tableName: name}
-	err = c.within(ctx, settling, statement{sql: "SELECT pg_advisory_xact_lock($1)", args: [][]byte{r.lock()}})
-	var said *pgconn.PgError
-	if errors.As(err, &said) && said.Code == codeLocked {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// codeLocked is what the server says when lock_timeout is over.
-const codeLocked = "55P03"

@@ -36,7 +36,7 @@ func (c *Connector) fault(ctx context.Context, tried, table string, err error) *
 		explain(e, said)
 	case ctx.Err() != nil:
 		e.Cause, e.Reason = context.Cause(ctx), "it was cancelled"
-		if errors.Is(e.Cause, context.DeadlineExceeded) || errors.Is(e.Cause, errStalled) {
+		if errors.Is(e.Cause, context.DeadlineExceeded) {
 			e.Kind, e.Reason = connectors.KindTimeout, "the time for it was over"
 			e.Hint = "The database is slow, or something holds a lock; it is tried again."
 		}

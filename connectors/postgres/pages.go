@@ -108,9 +108,12 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 			return connectors.Page{}, p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
 		}
 	}
-	watch := time.AfterFunc(patience, func() { p.cancel(errStalled) })
+	cancel := p.cancel
+	watch := time.AfterFunc(patience, func() { cancel(errStalled) })
 	page, err := p.page(ctx)
-	watch.Stop()
+	if inTime := watch.Stop(); err != nil && !inTime && ctx.Err() == nil {
+		err = silent(p.schema.RemoteID, patience)
+	}
 	if err != nil {
 		err = p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
 		p.stop(ctx)
@@ -251,7 +254,7 @@ func (p *pages) hashedQuery(r *relation, where []string, args [][]byte) (string,
 		args = append(args, []byte(p.place.Digest))
 		where = append(where, fmt.Sprintf("%s >= $%d", p.plan.digest(), len(args)))
 	}
-	return p.plan.hashed2(r, where), args, nil
+	return p.plan.hashedSelect(r, where), args, nil
 }
 
 // digest is a row's digest as an expression. It has one form in every session:
@@ -264,8 +267,8 @@ func (p *rowPlan) digest() string {
 	return "md5(ROW(" + strings.Join(names, ", ") + `)::text) COLLATE "C"`
 }
 
-// hashed2 is the statement over rows with their digests.
-func (p *rowPlan) hashed2(r *relation, where []string) string {
+// hashedSelect is the statement over rows with their digests.
+func (p *rowPlan) hashedSelect(r *relation, where []string) string {
 	const order = "q.scratch_row_digest"
 	return fmt.Sprintf("SELECT %s, %s, row_number() OVER (PARTITION BY %s) AS scratch_row_number FROM (SELECT t.*, %s AS scratch_row_digest FROM %s t%s) q ORDER BY %s, scratch_row_number",
 		p.columns("q."), order, order, p.digest(), r.sql(), conditions(where), order)
@@ -319,6 +322,13 @@ func lastOf(ends []int) int {
 		return 0
 	}
 	return ends[len(ends)-1]
+}
+
+func silent(table string, patience time.Duration) error {
+	return &connectors.Error{
+		Kind: connectors.KindTimeout, Service: Service, Tried: "read rows", Table: table, Code: "server_silent", Cause: errStalled,
+		Reason: fmt.Sprintf("the server sent nothing for %s", patience), Hint: "The database is slow, or something holds a lock; it is tried again.",
+	}
 }
 
 func altered(table string) error {

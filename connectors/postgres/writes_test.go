@@ -46,13 +46,20 @@ func TestKeysAreReserved(t *testing.T) {
 		CREATE TABLE own (id text DEFAULT 'A-' || nextval('odd_numbers') PRIMARY KEY, t text);
 		CREATE TABLE parts (region text, id bigint GENERATED ALWAYS AS IDENTITY, t text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
 		CREATE TABLE parts_eu PARTITION OF parts FOR VALUES IN ('eu'); CREATE TABLE parts_us PARTITION OF parts FOR VALUES IN ('us');
-		CREATE TABLE natural_key (code char(4) PRIMARY KEY, t text)`)
+		CREATE TABLE natural_key (code char(4) PRIMARY KEY, t text);
+		CREATE TABLE amounts (amount numeric(10,2) PRIMARY KEY, t text);
+		CREATE TABLE bytes (id bytea DEFAULT decode(md5(random()::text), 'hex') PRIMARY KEY, t text);
+		CREATE TABLE moments (id timestamptz DEFAULT clock_timestamp() PRIMARY KEY, t text);
+		CREATE TABLE counters (n int); INSERT INTO counters VALUES (0);
+		CREATE FUNCTION next_count() RETURNS int LANGUAGE sql AS 'UPDATE counters SET n = n + 1 RETURNING n';
+		CREATE TABLE counted (id int DEFAULT next_count() PRIMARY KEY, t text)`)
 	role := pgx.Identifier{d.role}.Sanitize()
 	d.exec(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ` + role + `; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ` + role)
 	c := d.open()
 	for table, given := range map[string]models.Fields{
 		"always": nil, "by_default": nil, "serial": nil, "uuids": nil, "own": nil,
-		"parts": {"region": text("eu")}, "natural_key": {"code": text("ab")},
+		"parts": {"region": text("eu")}, "natural_key": {"code": text("ab")}, "amounts": {"amount": text("5")},
+		"bytes": nil, "moments": nil, "counted": nil,
 	} {
 		t.Run(table, func(t *testing.T) {
 			schema := describe(t, c, "public."+table, "")
@@ -68,7 +75,7 @@ func TestKeysAreReserved(t *testing.T) {
 			found, err := c.FindCreated(t.Context(), schema, []connectors.FindItem{{Key: items[0].Key, Values: items[0].Values, After: time.Now(), Marker: items[0].Marker}})
 			require.NoError(t, err)
 			require.True(t, found[0].Settled)
-			require.Equal(t, table != "natural_key", found[0].Exact)
+			require.Equal(t, table != "natural_key" && table != "amounts", found[0].Exact)
 			require.Len(t, found[0].Candidates, 1)
 			require.Equal(t, results[0].RemoteID, found[0].Candidates[0].RemoteID)
 			records, _ := readWhole(t, c, schema)
