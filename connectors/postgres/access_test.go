@@ -217,6 +217,7 @@ func TestTablesAreListed(t *testing.T) {
 	account, err := c.Validate(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, account.Name, d.role+" at "+d.name)
+	require.Equal(t, d.proxy.listener.Addr().String()+"/"+d.name, account.Realm)
 	require.Contains(t, strings.Join(account.Cannot, "\n"), "read public.secret")
 	schema := describe(t, c, "public.looked_at", "")
 	require.Len(t, schema.Columns, 2, "a column the role may not read is no column of ours")

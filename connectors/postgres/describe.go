@@ -138,6 +138,8 @@ func (c *Connector) Validate(ctx context.Context) (connectors.Account, error) {
 	}
 	account := connectors.Account{
 		Name: fmt.Sprintf("%s at %s on %s", who, database, c.target.Host),
+		// The server's own identifier would be the same for a copy of its files.
+		Realm: strings.ToLower(c.target.address()) + "/" + database,
 		Steps: []string{
 			"reached " + c.target.address() + " with TLS mode " + c.target.TLS,
 			fmt.Sprintf("signed in as %s to PostgreSQL %s", who, version),

@@ -55,7 +55,7 @@ func (c *Connector) read(ctx context.Context, req connectors.ReadRequest, since 
 		}
 		p.given = true
 	}
-	return connectors.Ahead(ctx, p, req.Budget), nil
+	return p, nil
 }
 
 // pages is one enumeration. It has a stream from the first Next on, and a new
