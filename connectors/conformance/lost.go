@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -130,11 +131,17 @@ var lostTests = map[string]func(*check){
 		items := c.prepared(schema, c.samples(0, 1))
 		c.Service.Inject(FaultHang)
 		ctx, cancel := context.WithCancel(c.ctx)
-		timer := time.AfterFunc(50*time.Millisecond, cancel)
-		defer timer.Stop()
-		began := time.Now()
+		defer cancel()
+		var cancelled time.Time
+		var cut sync.WaitGroup
+		cut.Go(func() {
+			c.hung()
+			cancelled = time.Now()
+			cancel()
+		})
 		results, err := creator.Create(ctx, schema, items)
-		require.Less(c, time.Since(began), promptly, "the cancel was not heard")
+		cut.Wait()
+		require.Less(c, time.Since(cancelled), promptly, "the cancel was not heard")
 		r := c.results(items, results, err)[items[0].Key]
 		require.Equal(c, connectors.Unknown, r.Outcome, "it was on its way: %v", r.Err)
 	},
@@ -153,6 +160,20 @@ var lostTests = map[string]func(*check){
 		c.met(err)
 		require.Equal(c, c.records, c.Service.Count())
 	},
+}
+
+// hung waits until the service holds a request.
+func (c *check) hung() {
+	if c.Service.Hung != nil {
+		c.Service.Hung()
+		return
+	}
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
 }
 
 // createOnce creates and requires that no item was carried out twice.

@@ -60,6 +60,9 @@ type Service struct {
 	Writes func() int
 	// Inject arms a fault for the next request that it fits.
 	Inject func(Fault)
+	// Hung waits until FaultHang holds a request. nil: the first request is the
+	// one, and a moment is long enough.
+	Hung func()
 }
 
 // Fault is something that goes wrong at a service.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -102,6 +103,12 @@ func service(d *database) conformance.Service {
 				conformance.FaultQuote:        {Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "28P01", Message: "the password " + d.password + " is wrong"},
 			}
 			d.proxy.arm(fault, refusals[fault])
+		},
+		Hung: func() {
+			select {
+			case <-d.proxy.hung:
+			case <-time.After(10 * time.Second): // the suite says what is missing
+			}
 		},
 	}
 }

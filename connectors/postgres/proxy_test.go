@@ -29,6 +29,7 @@ type proxy struct {
 	fault  conformance.Fault
 	refuse *pgproto3.ErrorResponse // the next sign-in is answered with it
 	pairs  map[*pair]bool
+	hung   chan struct{} // a request is held
 	work   sync.WaitGroup
 }
 
@@ -43,7 +44,7 @@ type pair struct {
 func newProxy(t testing.TB, target string) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{target: target, listener: listener, pairs: map[*pair]bool{}}
+	p := &proxy{target: target, listener: listener, pairs: map[*pair]bool{}, hung: make(chan struct{}, 1)}
 	p.work.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -81,6 +82,10 @@ func (p *proxy) arm(fault conformance.Fault, refuse *pgproto3.ErrorResponse) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault, p.refuse = fault, refuse
+	select {
+	case <-p.hung: // of an earlier fault
+	default:
+	}
 }
 
 // strikes takes the fault, once, where it is that one.
@@ -185,6 +190,10 @@ func (c *pair) upstream() {
 		case commit && c.p.strikes(conformance.FaultLost):
 			close(c.lose)
 		case (commit || stream) && c.p.strikes(conformance.FaultHang):
+			select {
+			case c.p.hung <- struct{}{}:
+			default:
+			}
 			_, _ = io.Copy(io.Discard, c.client) // until the client gives up
 			return
 		}
