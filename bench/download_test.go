@@ -44,18 +44,27 @@ func BenchmarkMillion(b *testing.B) {
 	const subject = "HTTP → PostgreSQL, 1,000,000 records, first load"
 	n, small := sized(1_000_000), sized(100_000)
 	p := startProduct(b, newDatabase(b))
-	load := func(n int) downloaded {
+	bare := newDatabase(b)
+	load := func(n int) (down measured, got downloaded) {
 		s := startSite(b, n)
 		defer s.stop()
-		got := p.download(b, p.addTable(b, p.connectSite(b, s), "posts", nil))
+		down = bareDownload(b, s, bare, n)
+		got = p.download(b, p.addTable(b, p.connectSite(b, s), "posts", nil))
 		require.EqualValues(b, n, got.job.Progress.Created)
-		return got
+		return down, got
 	}
-	little, got := load(small), load(n)
+	few, little := load(small)
+	all, got := load(n)
+	figures.note(subject, "D, 100,000 records", few.String())
 	figures.note(subject, "Scratch, 100,000 records", little.String())
+	figures.note(subject, "D", all.String())
 	figures.note(subject, "Scratch", got.String())
-	figures.atMost(subject, "time per record, of that at 100,000", got.took.Seconds()/little.took.Seconds()*float64(small)/float64(n), 1.15, "")
-	figures.note(subject, "CPU time per record, of that at 100,000", number(got.perRecord()/little.perRecord()))
+	// The database's own tables and indexes outgrow its memory: D pays for that
+	// too.
+	figures.note(subject, "D: time per record, of that at 100,000", number(few.rate()/all.rate()))
+	figures.note(subject, "time per record, of that at 100,000", number(little.rate()/got.rate()))
+	figures.atMost(subject, "time per record in D's, of that at 100,000", little.rate()/few.rate()/(got.rate()/all.rate()), 1.15, "")
+	figures.atMost(subject, "CPU time of the process per record, of that at 100,000", got.cpu.Seconds()/little.cpu.Seconds()*float64(small)/float64(n), 1.15, "")
 	figures.atMost(subject, "memory at its highest", got.peak, 200, " MB RSS")
 }
 
