@@ -235,6 +235,42 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 	})
 }
 
+// bereft is a store whose table was removed while items of it were in flight.
+type bereft struct {
+	settles
+	items []models.Item
+}
+
+func (b *bereft) Table(context.Context, string) (models.Table, error) {
+	return models.Table{}, models.NewProblem(models.KindNotFound, "table.not_found", "there is no table tbl_1", "")
+}
+func (b *bereft) InFlight(context.Context, string) ([]models.Item, error) { return b.items, nil }
+func (b *bereft) Alive(context.Context, string) error                     { return nil }
+
+// Promise 5: breaks when an item in flight of a table that was removed is asked
+// about for ever, is sent again, or is left to a person while its request may
+// still be answered.
+func TestItemsOfARemovedTableAreAPersonsMatter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	long, just := now.Add(-time.Hour), now.Add(-time.Second)
+	db := &bereft{items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
+	p := &Publishes{Store: func(string) PublishStore { return db }, Now: func() time.Time { return now }}
+	var suite testsuite.WorkflowTestSuite
+	environment := suite.NewTestActivityEnvironment()
+	environment.RegisterActivity(p)
+	encoded, err := environment.ExecuteActivity(p.ResolveItems, ResolveInput{})
+	require.NoError(t, err)
+	var result ResolveResult
+	require.NoError(t, encoded.Get(&result))
+	require.EqualValues(t, 1, result.Resolved)
+	require.EqualValues(t, 1, result.Left)
+	require.NotNil(t, result.NotBefore, "the other one is looked at when its request cannot be under way any more")
+	require.Len(t, db.got, 1)
+	require.Equal(t, "itm_old", db.got[0].ItemID)
+	require.Equal(t, models.ItemUnknown, db.got[0].State)
+	require.Equal(t, "w1", db.got[0].Holder)
+}
+
 // Creates of a referenced table go out before those that refer to it, deletes
 // the other way round; tables in a circle keep a fixed order.
 func TestGroupsGoOutInOrder(t *testing.T) {

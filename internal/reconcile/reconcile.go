@@ -32,6 +32,12 @@ const (
 	// stalledAfter is how long a running job may be without a sign of life.
 	// Activities give one every 10 s.
 	stalledAfter = 60 * time.Second
+	// resolveAgain is the time between the first two runs that find out what a
+	// publish left in flight; it doubles with each that did not get to the end
+	// of it, up to resolveAtMost: such a run waits a quarter of an hour for a
+	// service, and what it could not settle then, the next one hardly will.
+	resolveAgain  = 2 * Every
+	resolveAtMost = 15 * time.Minute
 )
 
 // System is what the reconciler needs of the store across organizations.
@@ -60,7 +66,8 @@ type Reconciler struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	glances glances
+	glances   glances
+	resolving resolving
 }
 
 // Run makes a pass every few seconds until the context ends, in one process at a
@@ -105,6 +112,7 @@ func (r *Reconciler) Pass(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list publishes that left items in flight: %w", err)
 	}
+	r.resolving.keep(left)
 	for _, job := range left {
 		if err := r.resolve(ctx, job); err != nil && ctx.Err() == nil {
 			r.Log.WarnContext(ctx, "what a publish left in flight is not being found out yet", "job", job.ID, "error", err)
