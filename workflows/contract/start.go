@@ -105,19 +105,27 @@ const (
 	closingAgain = 25 * time.Millisecond
 )
 
-// startPatiently starts once the run before has closed.
+// startPatiently starts once the run before has closed. Where the time is up in
+// the middle of a call, what the calls before it heard still holds: a run is in
+// the way, and the engine is not away.
 func startPatiently(ctx context.Context, c client.Client, id, workflow string, input any, l launch) (Started, error) {
-	ctx, cancel := context.WithTimeout(ctx, closing)
+	patient, cancel := context.WithTimeout(ctx, closing)
 	defer cancel()
+	var inTheWay *AlreadyRunningError
 	for {
-		started, err := start(ctx, c, id, workflow, input, l)
-		var running *AlreadyRunningError
-		if !errors.As(err, &running) {
-			return started, err
+		started, err := start(patient, c, id, workflow, input, l)
+		running := errors.As(err, &inTheWay)
+		switch {
+		case err == nil:
+			return started, nil
+		case !running && inTheWay != nil && patient.Err() != nil && ctx.Err() == nil:
+			return Started{}, inTheWay
+		case !running:
+			return Started{}, err
 		}
 		select {
-		case <-ctx.Done():
-			return started, err
+		case <-patient.Done():
+			return Started{}, inTheWay
 		case <-time.After(closingAgain):
 		}
 	}
