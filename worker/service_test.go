@@ -38,6 +38,7 @@ type service struct {
 type requests struct {
 	pages, looks, writes int
 	last                 map[string]time.Time // by table
+	written              map[string]int       // by table
 }
 
 // faults are the service's troubles; each is used up where it counts down.
@@ -53,12 +54,13 @@ type faults struct {
 	turnAway    int                       // so many write calls are turned away for now
 	before      func()                    // called before each write call
 	onPage      func(table string, n int) // called before each page
+	onWrite     func(table string, n int) // called before each item written to a table
 	lookErr     error                     // looking up fails
 }
 
 func newService() *service {
 	return &service{
-		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, requests: requests{last: map[string]time.Time{}}, creates: map[string]int{}, pageSize: 100,
+		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, requests: requests{last: map[string]time.Time{}, written: map[string]int{}}, creates: map[string]int{}, pageSize: 100,
 		columns: []models.Column{
 			{ID: "title", Name: "Title", Kind: models.ColumnText, Compare: models.CompareExact},
 			{ID: "body", Name: "Body", Kind: models.ColumnLongText, Compare: models.CompareExact},
@@ -135,7 +137,7 @@ func (s *service) seen() requests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen := s.requests
-	seen.last = maps.Clone(s.last)
+	seen.last, seen.written = maps.Clone(s.last), maps.Clone(s.written)
 	return seen
 }
 
@@ -302,10 +304,15 @@ func (a *account) one(ctx context.Context, table string, item connectors.WriteIt
 		return result
 	}
 	s.mu.Lock()
-	delay := s.writeDelay
+	delay, hook := s.writeDelay, s.onWrite
 	s.writes++
+	s.written[table]++
+	n := s.written[table]
 	s.last[table] = time.Now()
 	s.mu.Unlock()
+	if hook != nil {
+		hook(table, n)
+	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(delay):

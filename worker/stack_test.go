@@ -155,6 +155,17 @@ func (s *stack) rest() {
 // download starts a download of tables as the API does.
 func (s *stack) download(mode models.DownloadMode, tables ...models.Table) models.Job {
 	s.t.Helper()
+	job := s.queued(mode, tables...)
+	var input contract.DownloadSnapshotInput
+	require.NoError(s.t, json.Unmarshal(job.Input, &input))
+	_, err := contract.StartDownloadSnapshot(s.t.Context(), s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
+	require.NoError(s.t, err)
+	return s.job(job.ID)
+}
+
+// queued stores a download's job; its run is for the reconciler to start.
+func (s *stack) queued(mode models.DownloadMode, tables ...models.Table) models.Job {
+	s.t.Helper()
 	job := models.Job{
 		ID: models.NewID(models.PrefixJob), OrganizationID: s.org.ID(), SnapshotID: s.snapshot.ID, Kind: models.JobDownload,
 		State: models.JobQueued, WorkflowID: contract.DownloadSnapshotID(s.snapshot.ID), CreatedBy: s.actor.UserID,
@@ -166,12 +177,10 @@ func (s *stack) download(mode models.DownloadMode, tables ...models.Table) model
 	var err error
 	job.Input, err = json.Marshal(input)
 	require.NoError(s.t, err)
-	_, created, err := s.org.CreateJob(s.t.Context(), job)
+	stored, created, err := s.org.CreateJob(s.t.Context(), job)
 	require.NoError(s.t, err)
 	require.True(s.t, created)
-	_, err = contract.StartDownloadSnapshot(s.t.Context(), s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
-	require.NoError(s.t, err)
-	return s.job(job.ID)
+	return stored
 }
 
 // plan builds a plan of everything edited.

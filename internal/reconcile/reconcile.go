@@ -43,12 +43,15 @@ const (
 // System is what the reconciler needs of the store across organizations.
 type System interface {
 	LiveJobs(ctx context.Context, limit int) ([]models.Job, error)
+	LiveJobsOf(ctx context.Context, workflowIDs []string) ([]models.Job, error)
+	JobsByID(ctx context.Context, ids []string) ([]models.Job, error)
 	JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error)
 }
 
 // Org is what it needs of one organization's store.
 type Org interface {
 	Job(ctx context.Context, id string) (models.Job, error)
+	ListJobs(ctx context.Context, filter store.JobFilter, page store.Page) (jobs []models.Job, next string, err error)
 	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
 	Snapshot(ctx context.Context, id string) (models.Snapshot, error)
 	ListTables(ctx context.Context, snapshotID string) ([]models.Table, error)
@@ -90,8 +93,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// Pass looks at every live job once, and has what dead publishes left in flight
-// found out. One job's trouble stops no other.
+// Pass looks at every live job once, holds the open runs against jobs that have
+// ended, and has what dead publishes left in flight found out. One job's trouble
+// stops no other.
 func (r *Reconciler) Pass(ctx context.Context) error {
 	jobs, err := r.System.LiveJobs(ctx, perPass)
 	if err != nil {
@@ -108,6 +112,9 @@ func (r *Reconciler) Pass(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
+	if err := r.strays(ctx); err != nil && ctx.Err() == nil {
+		r.Log.WarnContext(ctx, "the open runs could not be held against their jobs", "error", err)
+	}
 	left, err := r.System.JobsWithInFlight(ctx, perPass)
 	if err != nil {
 		return fmt.Errorf("list publishes that left items in flight: %w", err)
@@ -147,6 +154,9 @@ func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, erro
 		if err := r.Engine.CancelWorkflow(ctx, job.WorkflowID, seen.runID); err != nil {
 			return job, fmt.Errorf("pass the cancel of job %s on: %w", job.ID, err)
 		}
+	}
+	if err := r.tellOfEnded(ctx, job, seen); err != nil {
+		r.Log.WarnContext(ctx, "a download was not told yet which of its tables have ended", "job", job.ID, "error", err)
 	}
 	change, needed := r.judge(job, seen)
 	if !needed {
