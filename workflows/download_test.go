@@ -136,6 +136,25 @@ func TestDownloadAsksBeforeALargeSweep(t *testing.T) {
 	}
 }
 
+// Promise 9: breaks when a pause that was accepted while a run waits for a
+// person's word does not show, or when the question is gone after it.
+func TestDownloadIsPausedWhileItAsks(t *testing.T) {
+	s := downloading(t)
+	s.begins(begun)
+	s.copies(complete)
+	s.confirms(func(in activities.ConfirmInput) activities.ConfirmResult {
+		return activities.ConfirmResult{NeedsDecision: in.Remove == nil, Gone: 50, Of: 100}
+	})
+	s.later(time.Minute, "pause", contract.By{})
+	s.later(2*time.Minute, "resume", contract.By{})
+	s.later(3*time.Minute, "pause", contract.By{})
+	s.later(4*time.Minute, "decide", contract.SweepDecision{TableID: "tbl_1", Remove: true})
+	s.later(5*time.Minute, "resume", contract.By{})
+	s.download()
+	require.NoError(t, s.GetWorkflowError())
+	require.Equal(t, "begin copy confirm table:waiting table:paused table:running table:waiting table:paused table:running confirm finish:completed", s.story())
+}
+
 // A cancel in any state ends the run as cancelled, with its outcome stored.
 func TestDownloadIsCancelledAtEveryStep(t *testing.T) {
 	stepsOf := map[string]func(s *stage){
