@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/scratch-platform/scratch/activities"
 	"github.com/scratch-platform/scratch/models"
@@ -223,4 +224,16 @@ func TestDownloadFailsWithTheProblem(t *testing.T) {
 	require.Equal(t, "connector.auth", problem.Code)
 	require.Equal(t, "Connect again.", problem.Hint)
 	require.Equal(t, "table:failed", s.story())
+}
+
+// Breaks when a run whose history has grown long does not go on in a new one
+// from its checkpoint, or ends its table on the way.
+func TestDownloadContinuesAsNew(t *testing.T) {
+	s := downloading(t)
+	s.begins(begun)
+	s.copies(activities.CopyResult{Seen: 3}, complete)
+	s.SetContinueAsNewSuggested(true)
+	s.ExecuteWorkflow(contract.WorkflowDownload, downloadInput)
+	require.True(t, workflow.IsContinueAsNewError(s.GetWorkflowError()), "%v", s.GetWorkflowError())
+	require.Equal(t, "begin copy", s.story())
 }
