@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,6 +57,7 @@ type faults struct {
 	onPage      func(table string, n int) // called before each page
 	onWrite     func(table string, n int) // called before each item written to a table
 	lookErr     error                     // looking up fails
+	lookErrOf   map[string]error          // looking up in a table fails
 }
 
 func newService() *service {
@@ -237,8 +239,8 @@ func (a *account) ReadByIDs(_ context.Context, schema connectors.Schema, ids []s
 	defer a.s.mu.Unlock()
 	a.s.looks++
 	a.s.last[schema.RemoteID] = time.Now()
-	if a.s.lookErr != nil {
-		return connectors.ByIDs{}, a.s.lookErr
+	if err := cmp.Or(a.s.lookErr, a.s.lookErrOf[schema.RemoteID]); err != nil {
+		return connectors.ByIDs{}, err
 	}
 	var out connectors.ByIDs
 	for _, id := range ids {

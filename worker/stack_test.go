@@ -109,15 +109,21 @@ func (s *stack) account(ctx context.Context) {
 	require.NoError(s.t, s.db.System().CreateAccount(ctx, org, user))
 	s.org = s.db.Org(org.ID)
 	s.actor = models.Actor{OrganizationID: org.ID, UserID: user.ID, Name: user.Name, Tab: "tab-1"}
+	s.connect(ctx)
+	s.newSnapshot(ctx)
+}
+
+// connect makes a connection, through which tables added from now on move.
+func (s *stack) connect(ctx context.Context) {
+	now := time.Now().UTC()
 	s.conn = models.Connection{
-		ID: models.NewID(models.PrefixConnection), OrganizationID: org.ID, Service: "memory", Name: "Memory", State: models.ConnectionReady,
+		ID: models.NewID(models.PrefixConnection), OrganizationID: s.org.ID(), Service: "memory", Name: "Memory", State: models.ConnectionReady,
 		CreatedAt: now, UpdatedAt: now,
 	}
-	sealed, err := s.keys.Encrypt(ctx, []byte(`{"password":"canary-secret"}`), vault.ConnectionContext(org.ID, s.conn.ID))
+	sealed, err := s.keys.Encrypt(ctx, []byte(`{"password":"canary-secret"}`), vault.ConnectionContext(s.org.ID(), s.conn.ID))
 	require.NoError(s.t, err)
 	s.conn.Credential = sealed
 	require.NoError(s.t, s.org.CreateConnection(ctx, s.conn))
-	s.newSnapshot(ctx)
 }
 
 func (s *stack) newSnapshot(ctx context.Context) {
