@@ -51,6 +51,7 @@ type faults struct {
 	writeDelay  time.Duration // each written item takes that long
 	loseAnswers int           // so many writes are done and their answers lost
 	loseWrites  int           // so many writes are neither done nor answered
+	silent      bool          // answers to writes do not say what was stored
 	refuse      func(connectors.WriteItem) *connectors.Error
 	turnAway    int                       // so many write calls are turned away for now
 	before      func()                    // called before each write call
@@ -338,7 +339,10 @@ func (a *account) one(ctx context.Context, table string, item connectors.WriteIt
 		result.Outcome, result.Err = connectors.Unknown, lost
 	default:
 		stored := do(item)
-		result.Outcome, result.RemoteID, result.Stored = connectors.Applied, stored.RemoteID, &stored
+		result.Outcome, result.RemoteID = connectors.Applied, stored.RemoteID
+		if !s.silent {
+			result.Stored = &stored
+		}
 	}
 	return result
 }
