@@ -136,7 +136,7 @@ func (d *download) confirm(ctx workflow.Context) error {
 const pauseWhileAsking = "pause-while-asking"
 
 // ask waits for a person's word on a large sweep. A pause shows as such while it
-// lasts, and the question again after it.
+// lasts, and the question again after it (Promise 9).
 func (d *download) ask(ctx workflow.Context, c activities.ConfirmResult) error {
 	question := standing{State: models.JobWaiting, Why: fmt.Sprintf(
 		"At least %d of %d records are gone at the service. Decide whether to remove them here.", c.Gone, c.Of)}

@@ -41,7 +41,7 @@ type publish struct {
 
 func (p *publish) run(ctx workflow.Context) error {
 	// A run that was reset, or that follows a dead one, first finds out what
-	// that one left in flight.
+	// that one left in flight (Promise 5).
 	if err := p.resolve(ctx); err != nil {
 		return err
 	}

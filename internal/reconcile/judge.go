@@ -117,7 +117,7 @@ func (r *Reconciler) judge(job models.Job, s sight) (change store.JobChange, nee
 	end := func(to models.JobState, problem *models.Problem) (store.JobChange, bool) {
 		return store.JobChange{To: to, From: live, RunID: s.runID, Problem: problem}, true
 	}
-	switch {
+	switch { // Promise 9: what the engine shows, or that it cannot be asked, is what is shown
 	case s.away:
 		return stay(job, true), !job.EngineAway
 	case s.gone && job.RunID == "":
@@ -145,7 +145,7 @@ func (r *Reconciler) judge(job models.Job, s sight) (change store.JobChange, nee
 
 // running judges a job whose run is open.
 func (r *Reconciler) running(job models.Job, s sight) (store.JobChange, bool) {
-	switch {
+	switch { // Promise 9: a cancel, a reset, a silence and the engine's return show too
 	case s.cancelling && job.State != models.JobCancelling:
 		return store.JobChange{To: models.JobCancelling, From: live, RunID: s.runID}, true
 	case s.runID != "" && job.RunID != "" && s.runID != job.RunID:

@@ -112,7 +112,7 @@ const (
 
 // startPatiently starts once the run before has closed. Where the time is up in
 // the middle of a call, what the calls before it heard still holds: a run is in
-// the way, and the engine is not away.
+// the way, and the engine is not away (Promise 9).
 func startPatiently(ctx context.Context, c client.Client, id, workflow string, input any, l launch) (Started, error) {
 	patient, cancel := context.WithTimeout(ctx, closing)
 	defer cancel()
