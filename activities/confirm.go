@@ -132,7 +132,7 @@ func (c *confirming) sweep(ctx context.Context) (ConfirmResult, error) {
 		}
 		c.gone = append(c.gone, gone...)
 		c.result.Gone += int64(len(gone))
-		switch {
+		switch { // Promise 2: a sweep that is large is a person's to decide
 		case c.allowed:
 			if err := c.remove(ctx); err != nil {
 				return ConfirmResult{}, err

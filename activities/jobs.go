@@ -81,7 +81,7 @@ func (j *Jobs) mayLeave(ctx context.Context, job models.Job, to models.JobState)
 			return nil, err
 		}
 		if described.GetWorkflowExecutionInfo().GetExecution().GetRunId() != run.RunID {
-			return []models.JobState{}, errSuperseded // an older run's last word
+			return []models.JobState{}, errSuperseded // Promise 9: an older run's last word is no news
 		}
 		return nil, nil // a reset: the new run speaks for the job
 	}

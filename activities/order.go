@@ -17,7 +17,7 @@ func ordered(planned []store.PlanGroup, tables map[string]models.Table) []Group 
 	stage := map[models.Operation]int{models.OpCreate: 0, models.OpUpdate: 1, models.OpDelete: 2}
 	groups := make([]Group, 0, len(planned))
 	for _, g := range planned {
-		groups = append(groups, Group{TableID: g.TableID, Op: g.Op})
+		groups = append(groups, Group{TableID: g.TableID, Op: g.Op, ConnectionID: tables[g.TableID].ConnectionID})
 	}
 	slices.SortFunc(groups, func(a, b Group) int {
 		if by := stage[a.Op] - stage[b.Op]; by != 0 {

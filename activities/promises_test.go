@@ -3,10 +3,15 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -235,6 +240,42 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 	})
 }
 
+// bereft is a store whose table was removed while items of it were in flight.
+type bereft struct {
+	settles
+	items []models.Item
+}
+
+func (b *bereft) Table(context.Context, string) (models.Table, error) {
+	return models.Table{}, models.NewProblem(models.KindNotFound, "table.not_found", "there is no table tbl_1", "")
+}
+func (b *bereft) InFlight(context.Context, string) ([]models.Item, error) { return b.items, nil }
+func (b *bereft) Alive(context.Context, string) error                     { return nil }
+
+// Promise 5: breaks when an item in flight of a table that was removed is asked
+// about for ever, is sent again, or is left to a person while its request may
+// still be answered.
+func TestItemsOfARemovedTableAreAPersonsMatter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	long, just := now.Add(-time.Hour), now.Add(-time.Second)
+	db := &bereft{items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
+	p := &Publishes{Store: func(string) PublishStore { return db }, Now: func() time.Time { return now }}
+	var suite testsuite.WorkflowTestSuite
+	environment := suite.NewTestActivityEnvironment()
+	environment.RegisterActivity(p)
+	encoded, err := environment.ExecuteActivity(p.ResolveItems, ResolveInput{})
+	require.NoError(t, err)
+	var result ResolveResult
+	require.NoError(t, encoded.Get(&result))
+	require.EqualValues(t, 1, result.Resolved)
+	require.EqualValues(t, 1, result.Left)
+	require.NotNil(t, result.NotBefore, "the other one is looked at when its request cannot be under way any more")
+	require.Len(t, db.got, 1)
+	require.Equal(t, "itm_old", db.got[0].ItemID)
+	require.Equal(t, models.ItemUnknown, db.got[0].State)
+	require.Equal(t, "w1", db.got[0].Holder)
+}
+
 // Creates of a referenced table go out before those that refer to it, deletes
 // the other way round; tables in a circle keep a fixed order.
 func TestGroupsGoOutInOrder(t *testing.T) {
@@ -257,4 +298,85 @@ func TestGroupsGoOutInOrder(t *testing.T) {
 		order = append(order, string(g.Op)[:1]+g.TableID)
 	}
 	require.Equal(t, []string{"cc", "cb", "ca", "cy", "cx", "uc", "ub", "ua", "uy", "ux", "dx", "dy", "da", "db", "dc"}, order)
+}
+
+// newest is an engine whose latest run of every workflow is run_new.
+type newest struct{ client.Client }
+
+func (newest) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{RunId: "run_new"},
+	}}, nil
+}
+
+// theJob is a store of one job, done by another run than the one that speaks.
+type theJob struct {
+	JobStore
+	changed bool
+}
+
+func (*theJob) Job(context.Context, string) (models.Job, error) {
+	return models.Job{ID: "job_1", State: models.JobRunning, RunID: "run_new"}, nil
+}
+
+func (j *theJob) SetJobState(context.Context, string, store.JobChange) (bool, error) {
+	j.changed = true
+	return true, nil
+}
+
+// Promise 9: breaks when the last word of a run that a reset replaced ends the
+// job that the new run does.
+func TestAReplacedRunSaysNothingAboutTheJob(t *testing.T) {
+	db := &theJob{}
+	jobs := &Jobs{Store: func(string) JobStore { return db }, Engine: newest{}, Now: time.Now}
+	var suite testsuite.WorkflowTestSuite
+	environment := suite.NewTestActivityEnvironment()
+	environment.RegisterActivity(jobs)
+	_, err := environment.ExecuteActivity(jobs.ChangeJob, ChangeJobInput{To: models.JobCancelled})
+	require.ErrorContains(t, err, "A newer run speaks for this job")
+	require.False(t, db.changed)
+}
+
+// missing is a store of a table of `of` records, of which some were not shown.
+type missing struct {
+	DownloadStore
+	of, gone int
+	swept    int
+}
+
+func (m *missing) MissingBatch(_ context.Context, _ *models.DownloadRun, after int64, _ int) (refs []store.RecordRef, err error) {
+	for i := after + 1; i <= int64(m.gone); i++ {
+		refs = append(refs, store.RecordRef{ID: i, RemoteID: fmt.Sprint(i)})
+	}
+	return refs, nil
+}
+
+func (m *missing) Sweep(_ context.Context, _ *models.DownloadRun, ids []int64) (store.SweepResult, error) {
+	m.swept += len(ids)
+	return store.SweepResult{Removed: int64(len(ids))}, nil
+}
+
+// Promise 2: breaks when a sweep asks for less than 30 % and 20 records, or does
+// not ask for more; what it asks about is still there.
+func TestWhichSweepsAskFirst(t *testing.T) {
+	for _, c := range []struct {
+		of, gone int
+		asks     bool
+	}{
+		{of: 20, gone: 20}, {of: 21, gone: 21, asks: true}, {of: 60, gone: 20}, {of: 70, gone: 21}, {of: 69, gone: 21, asks: true},
+		{of: 1000, gone: 300}, {of: 1000, gone: 301, asks: true},
+	} {
+		t.Run(fmt.Sprintf("%d of %d", c.gone, c.of), func(t *testing.T) {
+			db := &missing{of: c.of, gone: c.gone}
+			sweep := &confirming{db: db, remote: &remote{connector: holds{}}, run: &models.DownloadRun{}, of: int64(c.of)}
+			result, err := sweep.sweep(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, c.asks, result.NeedsDecision)
+			if c.asks {
+				require.Zero(t, db.swept)
+			} else {
+				require.Equal(t, c.gone, db.swept)
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -29,7 +30,7 @@ type PublishStore interface {
 	KnownRemoteIDs(ctx context.Context, tableID string, ids []string) (map[string]time.Time, error)
 	BaseHashes(ctx context.Context, tableID string, records []int64) (map[int64][]byte, error)
 	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
-	SkipPlanned(ctx context.Context, planID, why string) error
+	SkipPlanned(ctx context.Context, planID, why string, tables ...string) error
 	FinishPlan(ctx context.Context, planID string, state models.PlanState) error
 	Alive(ctx context.Context, jobID string) error
 }
@@ -47,6 +48,16 @@ type Publishes struct {
 type Group struct {
 	TableID string           `json:"table_id"`
 	Op      models.Operation `json:"op"`
+	// ConnectionID is the connection they go out through. It is empty in what
+	// was recorded before groups named it.
+	ConnectionID string `json:"connection_id,omitempty"`
+}
+
+// GroupsInput asks what is left to send.
+type GroupsInput struct {
+	contract.PublishInput
+	// Stopped are connections through which nothing more is sent.
+	Stopped []string `json:"stopped,omitempty"`
 }
 
 // maxGroups bounds what PlanGroups answers at once; the workflow asks again
@@ -60,25 +71,29 @@ type GroupsResult struct {
 }
 
 // PlanGroups says which items are still to be sent, in their order: creates of
-// referenced tables first, deletes last.
-func (p *Publishes) PlanGroups(ctx context.Context, in contract.PublishInput) (GroupsResult, error) {
+// referenced tables first, deletes last. Those of stopped connections are left
+// out.
+func (p *Publishes) PlanGroups(ctx context.Context, in GroupsInput) (GroupsResult, error) {
 	db := p.Store(in.OrganizationID)
 	planned, err := db.PlanGroups(ctx, in.PlanID)
 	if err != nil {
 		return GroupsResult{}, fmt.Errorf("group the items of plan %s: %w", in.PlanID, err)
 	}
 	tables := make(map[string]models.Table, len(planned))
-	result := GroupsResult{}
+	result, left := GroupsResult{}, planned[:0]
 	for _, g := range planned {
-		result.Planned += g.Planned
-		if _, known := tables[g.TableID]; known {
+		if _, known := tables[g.TableID]; !known {
+			if tables[g.TableID], err = db.Table(ctx, g.TableID); err != nil {
+				return GroupsResult{}, fmt.Errorf("group the items of plan %s: %w", in.PlanID, err)
+			}
+		}
+		if slices.Contains(in.Stopped, tables[g.TableID].ConnectionID) {
 			continue
 		}
-		if tables[g.TableID], err = db.Table(ctx, g.TableID); err != nil {
-			return GroupsResult{}, fmt.Errorf("group the items of plan %s: %w", in.PlanID, err)
-		}
+		result.Planned += g.Planned
+		left = append(left, g)
 	}
-	result.Groups = ordered(planned, tables)
+	result.Groups = ordered(left, tables)
 	result.Groups = result.Groups[:min(len(result.Groups), maxGroups)]
 	return result, nil
 }
@@ -90,11 +105,16 @@ type EndPublishInput struct {
 	// because of Problem. Empty: the items say how it went.
 	State   models.JobState `json:"state,omitempty"`
 	Problem *models.Problem `json:"problem,omitempty"`
+	// Stopped says why nothing more was sent through a connection, by its id.
+	Stopped map[string]models.Problem `json:"stopped,omitempty"`
 }
 
 // FinishPublish skips what was not sent, ends the plan and sums its items.
 func (p *Publishes) FinishPublish(ctx context.Context, in EndPublishInput) (contract.PublishResult, error) {
 	db := p.Store(in.OrganizationID)
+	if err := skipStopped(ctx, db, in); err != nil {
+		return contract.PublishResult{}, err
+	}
 	if err := db.SkipPlanned(ctx, in.PlanID, skippedWhy(in)); err != nil {
 		return contract.PublishResult{}, fmt.Errorf("end plan %s: %w", in.PlanID, err)
 	}
@@ -113,6 +133,32 @@ func (p *Publishes) FinishPublish(ctx context.Context, in EndPublishInput) (cont
 	}
 	result := contract.PublishResult{State: outcomeOf(in.State, plan.Counts), Counts: plan.Counts}
 	return result, nil
+}
+
+// skipStopped tells the items of each stopped connection their own reason
+// (Promise 6).
+func skipStopped(ctx context.Context, db PublishStore, in EndPublishInput) error {
+	if len(in.Stopped) == 0 {
+		return nil
+	}
+	planned, err := db.PlanGroups(ctx, in.PlanID)
+	if err != nil {
+		return fmt.Errorf("end plan %s: %w", in.PlanID, err)
+	}
+	for _, g := range planned {
+		table, err := db.Table(ctx, g.TableID)
+		if err != nil {
+			continue // it was removed; its items are skipped with the rest
+		}
+		problem, stopped := in.Stopped[table.ConnectionID]
+		if !stopped {
+			continue
+		}
+		if err := db.SkipPlanned(ctx, in.PlanID, "Not sent: "+problem.Detail, g.TableID); err != nil {
+			return fmt.Errorf("end plan %s: %w", in.PlanID, err)
+		}
+	}
+	return nil
 }
 
 func skippedWhy(in EndPublishInput) string {

@@ -33,10 +33,14 @@ func (p *Publishes) ReadBackItems(ctx context.Context, in contract.PublishInput)
 	if err != nil {
 		return result, fmt.Errorf("read back items of plan %s: %w", in.PlanID, err)
 	}
+	var failed error // of one table; the others are read all the same
 	for _, of := range byTable(items) {
 		if err := p.readBack(ctx, db, of, &result); err != nil {
-			return result, err
+			failed = err
 		}
+	}
+	if failed != nil {
+		return result, failed
 	}
 	if result.NotBefore == nil {
 		err = p.rest(ctx, db, in.PlanID, len(items), &result)

@@ -68,6 +68,9 @@ func byGroup(items []models.Item) [][]models.Item {
 
 func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in ResolveInput, items []models.Item, result *ResolveResult) error {
 	table, err := db.Table(ctx, items[0].TableID)
+	if models.HasCode(err, "table.not_found") {
+		return p.removed(ctx, db, in, items, err, result)
+	}
 	if err != nil {
 		return fmt.Errorf("find out about items of plan %s: %w", in.PlanID, err)
 	}
@@ -76,14 +79,7 @@ func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in Resolv
 		return p.unresolved(ctx, db, in, items, err, result)
 	}
 	defer r.close(ctx, nil) // it hears of a refusal on the way
-	ready := make([]models.Item, 0, len(items))
-	for _, item := range items {
-		if free := freeAt(item, r.definition); free.After(p.Now()) {
-			result.later(free)
-			continue
-		}
-		ready = append(ready, item)
-	}
+	ready := p.atRest(items, r.definition, result)
 	if len(ready) == 0 {
 		return nil
 	}
@@ -97,6 +93,32 @@ func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in Resolv
 		return p.unresolved(ctx, db, in, ready, err, result)
 	}
 	return s.store(ctx, ready, settlements, result)
+}
+
+// atRest gives the items of which nothing can be on its way any more; the others
+// are looked at later.
+func (p *Publishes) atRest(items []models.Item, d connectors.Definition, result *ResolveResult) []models.Item {
+	ready := make([]models.Item, 0, len(items))
+	for _, item := range items {
+		if free := freeAt(item, d); free.After(p.Now()) {
+			result.later(free)
+			continue
+		}
+		ready = append(ready, item)
+	}
+	return ready
+}
+
+// removed leaves to a person the items of a table that is not in the snapshot
+// any more: there is no way left to ask its service, and asking again would go
+// on for ever.
+func (p *Publishes) removed(ctx context.Context, db PublishStore, in ResolveInput, items []models.Item, cause error, result *ResolveResult) error {
+	ready := p.atRest(items, connectors.Definition{}, result) // whose service cannot be told any more
+	if len(ready) == 0 {
+		return nil
+	}
+	in.GiveUp = true
+	return p.unresolved(ctx, db, in, ready, cause, result)
 }
 
 // freeAt is when nothing of an item can be on its way any more: its lease has

@@ -42,7 +42,8 @@ type SendResult struct {
 	InFlight int64 `json:"in_flight"` // sent, outcome not known: to be resolved
 	// Wait asks the workflow to go on later; nil: at once.
 	Wait *Wait `json:"wait,omitempty"`
-	// Stop says that sending anything more is useless until a person acts.
+	// Stop says that sending anything more through this connection is useless
+	// until a person acts.
 	Stop *models.Problem `json:"stop,omitempty"`
 	// Over says that the turn ended before the group did.
 	Over bool `json:"over,omitempty"`

@@ -64,7 +64,7 @@ func (s *sending) settlement(ctx context.Context, step string, r prepared, resul
 			settled.RemoteID = stored.RemoteID
 		}
 	}
-	switch result.Outcome {
+	switch result.Outcome { // Promise 6: each item has the outcome that its own answer says
 	case connectors.Applied:
 		if r.item.Op == models.OpCreate && settled.RemoteID == "" && r.item.RemoteID == "" {
 			return settled, false // made, and not said which: it is looked for (Promise 5)

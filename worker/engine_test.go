@@ -8,11 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
@@ -60,27 +57,6 @@ func (s *stack) closed(workflowID string) bool {
 	return err == nil && described.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
-// reset is `temporal workflow reset --type FirstWorkflowTask`.
-func (s *stack) reset(workflowID string) {
-	s.t.Helper()
-	ctx := s.t.Context()
-	history := s.engine.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for history.HasNext() {
-		event, err := history.Next()
-		require.NoError(s.t, err)
-		if event.GetEventType() != enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
-			continue
-		}
-		_, err = s.engine.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
-			Namespace: s.server.Namespace(), WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID},
-			Reason: "test", WorkflowTaskFinishEventId: event.GetEventId(), RequestId: uuid.NewString(),
-		})
-		require.NoError(s.t, err)
-		return
-	}
-	require.Fail(s.t, "no workflow task has completed", workflowID)
-}
-
 // afterwards the next download of the table works and brings everything.
 func (s *stack) afterwards(table models.Table, n int) {
 	s.t.Helper()
@@ -88,47 +64,6 @@ func (s *stack) afterwards(table models.Table, n int) {
 	job := s.until(s.download(models.DownloadFull, table), 30*time.Second, anyEnd...)
 	require.Equal(s.t, models.JobCompleted, job.State, "the next run: %v", job.Problem)
 	require.Len(s.t, s.records(table), n)
-}
-
-func TestOperatorEndsDownloads(t *testing.T) {
-	all := newStack(t, testkit.SQLite(t), testkit.Temporal(t))
-	all.reconciling()
-	for _, page := range []int{1, 9, 19} {
-		for _, who := range []string{"parent", "child"} {
-			for _, what := range []string{"cancel", "terminate", "reset"} {
-				t.Run(fmt.Sprintf("%s the %s at page %d", what, who, page), func(t *testing.T) {
-					t.Parallel()
-					s := all.beside(t)
-					table, reached := s.slow(what+who+fmt.Sprint(page), page)
-					job := s.download(models.DownloadFull, table)
-					id := contract.DownloadSnapshotID(s.snapshot.ID)
-					if who == "child" {
-						id = contract.DownloadID(table.ID)
-					}
-					<-reached
-					at := time.Now()
-					want := map[string]models.JobState{"cancel": models.JobCancelled, "terminate": models.JobTerminated, "reset": models.JobCompleted}[what]
-					switch what {
-					case "cancel":
-						require.NoError(t, s.engine.CancelWorkflow(t.Context(), id, ""))
-					case "terminate":
-						require.NoError(t, s.engine.TerminateWorkflow(t.Context(), id, "", "test"))
-					case "reset":
-						s.reset(id)
-					}
-					ended := s.until(job, 15*time.Second, append(anyEnd, models.JobCancelled, models.JobTerminated)...)
-					require.Equal(t, want, ended.State, "%v", ended.Problem)
-					if what != "reset" {
-						require.Less(t, time.Since(at), 10*time.Second, "the truth took too long to show")
-						require.Eventually(t, func() bool { return s.closed(contract.DownloadID(table.ID)) }, 10*time.Second, 20*time.Millisecond,
-							"an orphan runs unseen")
-						require.Less(t, s.service.seen().last[table.RemoteID].Sub(at), 2500*time.Millisecond, "requests went on after the end")
-					}
-					s.afterwards(table, 2000)
-				})
-			}
-		}
-	}
 }
 
 // A cancel stops requests within 2 s and shows within 3 s, in every state.
@@ -201,34 +136,6 @@ func TestPauseAndResume(t *testing.T) {
 		s.until(job, 20*time.Second, models.JobCompleted)
 		require.Len(t, s.records(table), 2000)
 		require.LessOrEqual(t, s.service.seen().pages-pages, 18, "it went on from its checkpoint, not from the beginning")
-	})
-}
-
-// A publish terminated in mid-batch: what was in flight is found out, a new
-// plan carries on, and the service has one object per create.
-func TestTerminatedPublishDoublesNothing(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, s *stack) {
-		s.reconciling()
-		table := s.downloaded(1)
-		for i := range 30 {
-			s.write(table, create(fmt.Sprintf("Made %d", i)))
-		}
-		plan := s.plan()
-		s.service.with(func(f *faults) { f.writeDelay = 100 * time.Millisecond })
-		job := s.publish(plan)
-		require.Eventually(t, func() bool { return s.service.seen().writes > 14 }, 20*time.Second, 5*time.Millisecond)
-		require.NoError(t, s.engine.TerminateWorkflow(t.Context(), job.WorkflowID, "", "test"))
-		s.until(job, 10*time.Second, models.JobTerminated)
-		require.Eventually(t, func() bool {
-			states := s.states(plan)
-			return states[models.ItemPlanned]+states[models.ItemSending] == 0
-		}, 30*time.Second, 50*time.Millisecond, "what was in flight is not found out")
-		require.Equal(t, models.JobTerminated, s.job(job.ID).State, "the job keeps its end")
-		s.settled()
-		next := s.until(s.publish(s.plan()), 30*time.Second, anyEnd...)
-		require.Equal(t, models.JobCompleted, next.State, "%v", next.Problem)
-		require.Equal(t, 31, s.service.count("posts"), "one object per create")
-		s.oneCreateEach()
 	})
 }
 

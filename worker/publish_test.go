@@ -266,3 +266,49 @@ func TestPublishStopsWhenTheCredentialIsRefused(t *testing.T) {
 		require.Equal(t, "Mine 25", s.service.cell("posts", "25", "title"))
 	})
 }
+
+// Promise 6: a credential refused by one service keeps nothing of another from
+// going out; what was not sent says why, in the words of its own service.
+func TestPublishStopsOneConnectionAlone(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *stack) {
+		var tables []models.Table
+		for i, name := range []string{"first", "second", "third"} {
+			if i > 0 {
+				s.connect(t.Context())
+			}
+			s.service.fill(name, 3)
+			tables = append(tables, s.table(name))
+		}
+		s.until(s.download(models.DownloadFull, tables...), 30*time.Second, models.JobCompleted)
+		for _, table := range tables {
+			for _, r := range s.records(table) {
+				s.write(table, update(r, "Mine"))
+			}
+		}
+		s.service.with(func(f *faults) {
+			f.lookErrOf = map[string]error{
+				"first": &connectors.Error{Kind: connectors.KindAuth, Service: "memory", Tried: "look", Words: "no"},
+				"third": &connectors.Error{Kind: connectors.KindQuota, Service: "memory", Tried: "look", Words: "enough"},
+			}
+		})
+		plan := s.plan()
+		job := s.until(s.publish(plan), 60*time.Second, anyEnd...)
+		require.Equal(t, models.JobCompletedWithFailures, job.State, "%v", job.Problem)
+		require.Contains(t, []string{"connector.auth", "connector.quota"}, job.Problem.Code)
+		notes := map[string]string{}
+		for _, item := range s.items(plan) {
+			if item.TableID == tables[1].ID {
+				require.Equal(t, models.ItemApplied, item.State)
+				continue
+			}
+			require.Equal(t, models.ItemSkipped, item.State)
+			notes[item.TableID] = item.Note
+		}
+		require.Contains(t, notes[tables[0].ID], "no")
+		require.Contains(t, notes[tables[2].ID], "enough")
+		require.NotEqual(t, notes[tables[0].ID], notes[tables[2].ID])
+		s.settled()
+		job = s.until(s.publish(s.plan()), 60*time.Second, anyEnd...)
+		require.Equal(t, models.JobCompleted, job.State, "%v", job.Problem)
+	})
+}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,6 +39,7 @@ type service struct {
 type requests struct {
 	pages, looks, writes int
 	last                 map[string]time.Time // by table
+	written              map[string]int       // by table
 }
 
 // faults are the service's troubles; each is used up where it counts down.
@@ -49,16 +51,19 @@ type faults struct {
 	writeDelay  time.Duration // each written item takes that long
 	loseAnswers int           // so many writes are done and their answers lost
 	loseWrites  int           // so many writes are neither done nor answered
+	silent      bool          // answers to writes do not say what was stored
 	refuse      func(connectors.WriteItem) *connectors.Error
 	turnAway    int                       // so many write calls are turned away for now
 	before      func()                    // called before each write call
 	onPage      func(table string, n int) // called before each page
+	onWrite     func(table string, n int) // called before each item written to a table
 	lookErr     error                     // looking up fails
+	lookErrOf   map[string]error          // looking up in a table fails
 }
 
 func newService() *service {
 	return &service{
-		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, requests: requests{last: map[string]time.Time{}}, creates: map[string]int{}, pageSize: 100,
+		tables: map[string]map[string]models.Fields{}, made: map[string]time.Time{}, requests: requests{last: map[string]time.Time{}, written: map[string]int{}}, creates: map[string]int{}, pageSize: 100,
 		columns: []models.Column{
 			{ID: "title", Name: "Title", Kind: models.ColumnText, Compare: models.CompareExact},
 			{ID: "body", Name: "Body", Kind: models.ColumnLongText, Compare: models.CompareExact},
@@ -135,7 +140,7 @@ func (s *service) seen() requests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen := s.requests
-	seen.last = maps.Clone(s.last)
+	seen.last, seen.written = maps.Clone(s.last), maps.Clone(s.written)
 	return seen
 }
 
@@ -235,8 +240,8 @@ func (a *account) ReadByIDs(_ context.Context, schema connectors.Schema, ids []s
 	defer a.s.mu.Unlock()
 	a.s.looks++
 	a.s.last[schema.RemoteID] = time.Now()
-	if a.s.lookErr != nil {
-		return connectors.ByIDs{}, a.s.lookErr
+	if err := cmp.Or(a.s.lookErr, a.s.lookErrOf[schema.RemoteID]); err != nil {
+		return connectors.ByIDs{}, err
 	}
 	var out connectors.ByIDs
 	for _, id := range ids {
@@ -302,10 +307,15 @@ func (a *account) one(ctx context.Context, table string, item connectors.WriteIt
 		return result
 	}
 	s.mu.Lock()
-	delay := s.writeDelay
+	delay, hook := s.writeDelay, s.onWrite
 	s.writes++
+	s.written[table]++
+	n := s.written[table]
 	s.last[table] = time.Now()
 	s.mu.Unlock()
+	if hook != nil {
+		hook(table, n)
+	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(delay):
@@ -329,7 +339,10 @@ func (a *account) one(ctx context.Context, table string, item connectors.WriteIt
 		result.Outcome, result.Err = connectors.Unknown, lost
 	default:
 		stored := do(item)
-		result.Outcome, result.RemoteID, result.Stored = connectors.Applied, stored.RemoteID, &stored
+		result.Outcome, result.RemoteID = connectors.Applied, stored.RemoteID
+		if !s.silent {
+			result.Stored = &stored
+		}
 	}
 	return result
 }

@@ -112,15 +112,21 @@ func (s *stack) account(ctx context.Context) {
 	require.NoError(s.t, s.db.System().CreateAccount(ctx, org, user))
 	s.org = s.db.Org(org.ID)
 	s.actor = models.Actor{OrganizationID: org.ID, UserID: user.ID, Name: user.Name, Tab: "tab-1"}
+	s.connect(ctx)
+	s.newSnapshot(ctx)
+}
+
+// connect makes a connection, through which tables added from now on move.
+func (s *stack) connect(ctx context.Context) {
+	now := time.Now().UTC()
 	s.conn = models.Connection{
-		ID: models.NewID(models.PrefixConnection), OrganizationID: org.ID, Service: "memory", Name: "Memory", State: models.ConnectionReady,
+		ID: models.NewID(models.PrefixConnection), OrganizationID: s.org.ID(), Service: "memory", Name: "Memory", State: models.ConnectionReady,
 		CreatedAt: now, UpdatedAt: now,
 	}
-	sealed, err := s.keys.Encrypt(ctx, []byte(`{"password":"canary-secret"}`), vault.ConnectionContext(org.ID, s.conn.ID))
+	sealed, err := s.keys.Encrypt(ctx, []byte(`{"password":"canary-secret"}`), vault.ConnectionContext(s.org.ID(), s.conn.ID))
 	require.NoError(s.t, err)
 	s.conn.Credential = sealed
 	require.NoError(s.t, s.org.CreateConnection(ctx, s.conn))
-	s.newSnapshot(ctx)
 }
 
 func (s *stack) newSnapshot(ctx context.Context) {
@@ -158,6 +164,17 @@ func (s *stack) rest() {
 // download starts a download of tables as the API does.
 func (s *stack) download(mode models.DownloadMode, tables ...models.Table) models.Job {
 	s.t.Helper()
+	job := s.queued(mode, tables...)
+	var input contract.DownloadSnapshotInput
+	require.NoError(s.t, json.Unmarshal(job.Input, &input))
+	_, err := contract.StartDownloadSnapshot(s.t.Context(), s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
+	require.NoError(s.t, err)
+	return s.job(job.ID)
+}
+
+// queued stores a download's job; its run is for the reconciler to start.
+func (s *stack) queued(mode models.DownloadMode, tables ...models.Table) models.Job {
+	s.t.Helper()
 	job := models.Job{
 		ID: models.NewID(models.PrefixJob), OrganizationID: s.org.ID(), SnapshotID: s.snapshot.ID, Kind: models.JobDownload,
 		State: models.JobQueued, WorkflowID: contract.DownloadSnapshotID(s.snapshot.ID), CreatedBy: s.actor.UserID,
@@ -169,12 +186,10 @@ func (s *stack) download(mode models.DownloadMode, tables ...models.Table) model
 	var err error
 	job.Input, err = json.Marshal(input)
 	require.NoError(s.t, err)
-	_, created, err := s.org.CreateJob(s.t.Context(), job)
+	stored, created, err := s.org.CreateJob(s.t.Context(), job)
 	require.NoError(s.t, err)
 	require.True(s.t, created)
-	_, err = contract.StartDownloadSnapshot(s.t.Context(), s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
-	require.NoError(s.t, err)
-	return s.job(job.ID)
+	return stored
 }
 
 // plan builds a plan of everything edited.

@@ -132,13 +132,29 @@ func (d *download) confirm(ctx workflow.Context) error {
 	}
 }
 
-// ask waits for a person's word on a large sweep.
+// pauseWhileAsking: a pause is shown while a run waits for a person's word.
+const pauseWhileAsking = "pause-while-asking"
+
+// ask waits for a person's word on a large sweep. A pause shows as such while it
+// lasts, and the question again after it (Promise 9).
 func (d *download) ask(ctx workflow.Context, c activities.ConfirmResult) error {
-	if err := d.show(ctx, standing{State: models.JobWaiting, Why: fmt.Sprintf(
-		"At least %d of %d records are gone at the service. Decide whether to remove them here.", c.Gone, c.Of)}); err != nil {
-		return err
+	question := standing{State: models.JobWaiting, Why: fmt.Sprintf(
+		"At least %d of %d records are gone at the service. Decide whether to remove them here.", c.Gone, c.Of)}
+	wait := func(ctx workflow.Context) error {
+		if err := d.show(ctx, question); err != nil {
+			return err
+		}
+		return workflow.Await(ctx, func() bool { return d.decision != nil })
 	}
-	return workflow.Await(ctx, func() bool { return d.decision != nil })
+	if workflow.GetVersion(ctx, pauseWhileAsking, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return wait(ctx)
+	}
+	return d.step(ctx, func(ctx workflow.Context) error {
+		if d.decision != nil {
+			return nil // it came during the pause
+		}
+		return wait(ctx)
+	})
 }
 
 func (d *download) hearDecision(ctx workflow.Context) {

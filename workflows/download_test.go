@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/scratch-platform/scratch/activities"
 	"github.com/scratch-platform/scratch/models"
@@ -136,6 +137,25 @@ func TestDownloadAsksBeforeALargeSweep(t *testing.T) {
 	}
 }
 
+// Promise 9: breaks when a pause that was accepted while a run waits for a
+// person's word does not show, or when the question is gone after it.
+func TestDownloadIsPausedWhileItAsks(t *testing.T) {
+	s := downloading(t)
+	s.begins(begun)
+	s.copies(complete)
+	s.confirms(func(in activities.ConfirmInput) activities.ConfirmResult {
+		return activities.ConfirmResult{NeedsDecision: in.Remove == nil, Gone: 50, Of: 100}
+	})
+	s.later(time.Minute, "pause", contract.By{})
+	s.later(2*time.Minute, "resume", contract.By{})
+	s.later(3*time.Minute, "pause", contract.By{})
+	s.later(4*time.Minute, "decide", contract.SweepDecision{TableID: "tbl_1", Remove: true})
+	s.later(5*time.Minute, "resume", contract.By{})
+	s.download()
+	require.NoError(t, s.GetWorkflowError())
+	require.Equal(t, "begin copy confirm table:waiting table:paused table:running table:waiting table:paused table:running confirm finish:completed", s.story())
+}
+
 // A cancel in any state ends the run as cancelled, with its outcome stored.
 func TestDownloadIsCancelledAtEveryStep(t *testing.T) {
 	stepsOf := map[string]func(s *stage){
@@ -204,4 +224,16 @@ func TestDownloadFailsWithTheProblem(t *testing.T) {
 	require.Equal(t, "connector.auth", problem.Code)
 	require.Equal(t, "Connect again.", problem.Hint)
 	require.Equal(t, "table:failed", s.story())
+}
+
+// Breaks when a run whose history has grown long does not go on in a new one
+// from its checkpoint, or ends its table on the way.
+func TestDownloadContinuesAsNew(t *testing.T) {
+	s := downloading(t)
+	s.begins(begun)
+	s.copies(activities.CopyResult{Seen: 3}, complete)
+	s.SetContinueAsNewSuggested(true)
+	s.ExecuteWorkflow(contract.WorkflowDownload, downloadInput)
+	require.True(t, workflow.IsContinueAsNewError(s.GetWorkflowError()), "%v", s.GetWorkflowError())
+	require.Equal(t, "begin copy", s.story())
 }

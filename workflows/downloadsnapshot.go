@@ -16,8 +16,8 @@ import (
 // a child of its own; a table that fails stops no other.
 //
 // Its id is contract.DownloadSnapshotID: one runs per snapshot. Signals: pause,
-// resume and decide are passed on to the tables; table-state comes from them.
-// Query: progress. It does not continue as new: at most contract.MaxTables
+// resume and decide are passed on to the tables; table-state comes from them,
+// table-ended from the reconciler, after a reset. Query: progress. It does not continue as new: at most contract.MaxTables
 // tables keep its history short.
 func DownloadSnapshot(ctx workflow.Context, input contract.DownloadSnapshotInput) (contract.DownloadSnapshotResult, error) {
 	s := &snapshotDownload{input: input, tables: map[string]*tableDownload{}}
@@ -25,6 +25,7 @@ func DownloadSnapshot(ctx workflow.Context, input contract.DownloadSnapshotInput
 		s.tables[id] = &tableDownload{id: id}
 	}
 	s.listen(ctx)
+	s.hearEnded(ctx)
 	if err := workflow.SetQueryHandler(ctx, contract.QueryProgress, s.report); err != nil {
 		return contract.DownloadSnapshotResult{}, err
 	}
@@ -45,11 +46,12 @@ type snapshotDownload struct {
 
 // tableDownload is where one table stands.
 type tableDownload struct {
-	id     string
-	began  bool // its child was asked for
-	done   bool
-	at     standing // while it is under way
-	result contract.DownloadResult
+	id      string
+	began   bool // its child was asked for
+	done    bool
+	unheard bool     // its child closed without this run's hearing of it
+	at      standing // while it is under way
+	result  contract.DownloadResult
 }
 
 // downloadAll starts each table when there is room for it and waits for all.
@@ -90,6 +92,10 @@ func (s *snapshotDownload) hasRoom() bool {
 // over by a child of its own.
 const follows = 3
 
+// errUnheard: this run's own child closed and it was not told. It is not begun
+// again: the engine takes one child of an id until its end was told.
+var errUnheard = errors.New("the table's run closed before this one was reset")
+
 // download runs a table's child to its end, or follows the run of it that is
 // under way already: another parent's, or this one's own from before a reset.
 func (s *snapshotDownload) download(ctx workflow.Context, t *tableDownload) {
@@ -98,7 +104,8 @@ func (s *snapshotDownload) download(ctx workflow.Context, t *tableDownload) {
 		if err == nil {
 			return
 		}
-		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) && !alreadyStarted(err) {
+		closed := errors.Is(err, errUnheard)
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) && !alreadyStarted(err) && !closed {
 			s.childFailed(ctx, t, err)
 			return
 		}
@@ -112,7 +119,9 @@ func (s *snapshotDownload) download(ctx workflow.Context, t *tableDownload) {
 		t.result = contract.DownloadResult{State: followed.State, Progress: followed.Result.Progress, RunID: followed.Result.RunID, Problem: followed.Problem}
 		switch followed.State { //nolint:exhaustive // a run that came to an end of its own is shared
 		case models.JobCancelled, models.JobTerminated, models.JobTimedOut, models.JobLost:
-			continue // it was stopped, this one was not: download it here
+			if !closed {
+				continue // it was stopped, this one was not: download it here
+			}
 		}
 		s.record(ctx, t)
 		return
@@ -126,6 +135,7 @@ func alreadyStarted(err error) bool {
 }
 
 func (s *snapshotDownload) child(ctx workflow.Context, t *tableDownload) error {
+	t.unheard = false
 	child := workflow.ExecuteChildWorkflow(policy.Child(ctx, t.id, "Download one table"), contract.WorkflowDownload, contract.DownloadInput{
 		OrganizationID: s.input.OrganizationID, SnapshotID: s.input.SnapshotID, JobID: s.input.JobID, TableID: t.id, Mode: s.input.Mode,
 	})
@@ -134,6 +144,16 @@ func (s *snapshotDownload) child(ctx workflow.Context, t *tableDownload) error {
 	}
 	if s.paused { // the pause came while it was starting
 		s.forward(ctx, t, contract.Pause)
+	}
+	// The engine tells of the end of a child once: a run that was reset after
+	// that waits for a word that does not come again (Promise 9). A cancel is
+	// passed to the child, and its end is waited for.
+	waiting, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(waiting, func() bool { return child.IsReady() || t.unheard }); err != nil {
+		return err
+	}
+	if !child.IsReady() {
+		return errUnheard
 	}
 	return child.Get(ctx, &t.result)
 }

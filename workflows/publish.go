@@ -33,15 +33,15 @@ func Publish(ctx workflow.Context, input contract.PublishInput) (contract.Publis
 // publish is the state of one run.
 type publish struct {
 	control
-	input    contract.PublishInput
-	phase    string
-	settled  int64
-	patience endurance
+	input   contract.PublishInput
+	phase   string
+	settled int64
+	outlets []*outlet // the connections it goes out through
 }
 
 func (p *publish) run(ctx workflow.Context) error {
 	// A run that was reset, or that follows a dead one, first finds out what
-	// that one left in flight.
+	// that one left in flight (Promise 5).
 	if err := p.resolve(ctx); err != nil {
 		return err
 	}
@@ -50,89 +50,10 @@ func (p *publish) run(ctx workflow.Context) error {
 			return err
 		}
 	}
-	return p.readBack(ctx)
-}
-
-const (
-	// idleRounds is how many rounds may pass without any item settling before
-	// the run gives up on what is left.
-	idleRounds = 5
-	// lostWait is how long another holder's lease can stand in the way.
-	lostWait = 20 * time.Second
-)
-
-// sendAll sends round by round until nothing is planned any more.
-func (p *publish) sendAll(ctx workflow.Context) error {
-	idle, giveUp := 0, false
-	for {
-		var left activities.GroupsResult
-		if err := workflow.ExecuteActivity(policy.Store(ctx, "See what is left to send"), publishes.PlanGroups, p.input).Get(ctx, &left); err != nil {
-			return err
-		}
-		if left.Planned == 0 {
-			return nil
-		}
-		before := p.settled
-		round, err := p.sendRound(ctx, left.Groups, giveUp)
-		if err != nil {
-			return err
-		}
-		if err := p.resolve(ctx); err != nil {
-			return err
-		}
-		if p.settled > before || round.Wait != nil {
-			idle, giveUp = 0, false
-			continue
-		}
-		if idle++; idle >= idleRounds {
-			return contract.Failure(models.NewProblem(models.KindConflict, "publish.no_progress",
-				"The items left could not be sent, again and again.", "Look at their outcomes, then retry what failed."))
-		}
-		// Nothing is under way any more that could create what they wait for.
-		giveUp = round.Waiting > 0 && round.Leased == 0 && round.InFlight == 0 && !round.Over
-		if round.Leased > 0 {
-			if err := p.step(ctx, func(ctx workflow.Context) error { return workflow.Sleep(ctx, lostWait) }); err != nil {
-				return err
-			}
-		}
+	if err := p.readBack(ctx); err != nil {
+		return err
 	}
-}
-
-// sendRound sends every group once, in order, and sums what came of it.
-func (p *publish) sendRound(ctx workflow.Context, groups []activities.Group, giveUp bool) (activities.SendResult, error) {
-	p.phase = "publishing"
-	var sum activities.SendResult
-	for _, group := range groups {
-		for {
-			turn, err := p.send(ctx, group, giveUp)
-			if err != nil {
-				return sum, err
-			}
-			sum.Settled += turn.Settled
-			sum.Leased += turn.Leased
-			sum.Waiting += turn.Waiting
-			sum.InFlight += turn.InFlight
-			sum.Over = sum.Over || turn.Over
-			p.settled += turn.Settled
-			switch {
-			case turn.Stop != nil:
-				return sum, contract.Failure(turn.Stop)
-			case turn.Wait != nil:
-				sum.Wait = turn.Wait
-				if p.patience.spent(ctx, *turn.Wait, p.settled) {
-					return sum, contract.Failure(turn.Wait.Problem)
-				}
-				if err := p.wait(ctx, *turn.Wait); err != nil {
-					return sum, err
-				}
-				continue
-			case turn.Over && turn.Settled > 0:
-				continue
-			}
-			break
-		}
-	}
-	return sum, nil
+	return p.whyStopped()
 }
 
 // send sends one group for one turn. A turn whose worker was lost is not
@@ -260,7 +181,7 @@ func (p *publish) end(ctx workflow.Context, err error) (contract.PublishResult, 
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled run still tells its end
 	var result contract.PublishResult
 	if err := workflow.ExecuteActivity(policy.Store(ctx, "End the plan"), publishes.FinishPublish, activities.EndPublishInput{
-		PublishInput: p.input, State: state, Problem: problem,
+		PublishInput: p.input, State: state, Problem: problem, Stopped: p.stopped(),
 	}).Get(ctx, &result); err != nil {
 		return contract.PublishResult{}, err
 	}

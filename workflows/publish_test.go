@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,11 +26,16 @@ type service struct {
 	send    func(in activities.SendInput) (activities.SendResult, error)
 	resolve func(in activities.ResolveInput) activities.ResolveResult
 	counts  models.PlanCounts
+	groups  func(in activities.GroupsInput) activities.GroupsResult // instead of planned
+	ended   activities.EndPublishInput
 }
 
 func publishing(t *testing.T, f *service) *stage {
 	s := newStage(t)
-	s.OnActivity(publishes.PlanGroups, mock.Anything, mock.Anything).Return(func(context.Context, contract.PublishInput) (activities.GroupsResult, error) {
+	s.OnActivity(publishes.PlanGroups, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.GroupsInput) (activities.GroupsResult, error) {
+		if f.groups != nil {
+			return f.groups(in), nil
+		}
 		if f.planned == 0 {
 			return activities.GroupsResult{}, nil
 		}
@@ -58,6 +64,7 @@ func publishing(t *testing.T, f *service) *stage {
 	s.OnActivity(publishes.FinishPublish, mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.EndPublishInput) (contract.PublishResult, error) {
 			s.tell("finish:" + string(in.State))
+			f.ended = in
 			state := in.State
 			if state == "" {
 				state = models.JobCompleted
@@ -288,4 +295,67 @@ func TestPublishIsCancelledAtEveryStep(t *testing.T) {
 			require.True(t, strings.HasSuffix(s.story(), "finish:cancelled job:cancelled"), s.story())
 		})
 	}
+}
+
+// twoConnections is a plan of two tables, one group each, through connections of
+// their own; what a turn settles is planned no more.
+func twoConnections(s *service, turns map[string][]activities.SendResult) {
+	s.groups = func(in activities.GroupsInput) activities.GroupsResult {
+		var left activities.GroupsResult
+		for _, id := range []string{"a", "b"} {
+			if len(turns[id]) > 0 && !slices.Contains(in.Stopped, "con_"+id) {
+				left.Groups = append(left.Groups, activities.Group{TableID: "tbl_" + id, Op: models.OpUpdate, ConnectionID: "con_" + id})
+				left.Planned++
+			}
+		}
+		return left
+	}
+	s.send = func(in activities.SendInput) (activities.SendResult, error) {
+		id := strings.TrimPrefix(in.TableID, "tbl_")
+		turn := turns[id][0]
+		turns[id] = turns[id][1:]
+		return turn, nil
+	}
+}
+
+// Promise 6: breaks when a credential that one service refuses, or its limit,
+// keeps the changes of another service from going out, or when the items that
+// were not sent are told another connection's reason.
+func TestPublishStopsOneConnectionAlone(t *testing.T) {
+	refused := models.NewProblem(models.KindInvalid, "connector.auth", "No.", "")
+	f := &service{}
+	twoConnections(f, map[string][]activities.SendResult{"a": {{Stop: refused}, {}}, "b": {{Settled: 2}}})
+	s := publishing(t, f)
+	var sent []string
+	send := f.send
+	f.send = func(in activities.SendInput) (activities.SendResult, error) {
+		sent = append(sent, in.TableID)
+		return send(in)
+	}
+	s.publish(publishInput)
+	require.Equal(t, []string{"tbl_a", "tbl_b"}, sent)
+	require.Equal(t, models.JobFailed, f.ended.State)
+	require.Equal(t, "connector.auth", f.ended.Problem.Code)
+	require.Equal(t, map[string]models.Problem{"con_a": *refused}, f.ended.Stopped)
+	require.Contains(t, s.story(), "readback", "what the other one stored is read back")
+}
+
+// Breaks when the changes of one service wait for another's rate limit.
+func TestPublishWaitsForOneConnectionAlone(t *testing.T) {
+	f := &service{}
+	limited := away(models.KindRateLimited, time.Hour)
+	twoConnections(f, map[string][]activities.SendResult{"a": {{Wait: limited}, {Settled: 1}}, "b": {{Settled: 1}}})
+	s := publishing(t, f)
+	began := s.Now()
+	at := map[string]time.Duration{}
+	send := f.send
+	f.send = func(in activities.SendInput) (activities.SendResult, error) {
+		at[in.TableID] = s.Now().Sub(began)
+		return send(in)
+	}
+	s.publish(publishInput)
+	require.NoError(t, s.GetWorkflowError())
+	require.Less(t, at["tbl_b"], time.Minute)
+	require.GreaterOrEqual(t, at["tbl_a"], time.Hour)
+	require.Equal(t, 2, strings.Count(s.story(), "job:running"), "it waits once the other is through: %s", s.story())
 }

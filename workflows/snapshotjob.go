@@ -39,6 +39,24 @@ func (s *snapshotDownload) listen(ctx workflow.Context) {
 	})
 }
 
+// hearEnded takes in which tables' runs have closed without this one's hearing
+// of it, also after a cancel: it is their end that a cancelled run waits for.
+func (s *snapshotDownload) hearEnded(ctx workflow.Context) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	ended := contract.TableEnded.Channel(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		selector := workflow.NewSelector(ctx)
+		ended.AddTo(ctx, selector, func(word contract.EndedTable) {
+			if t, ours := s.tables[word.TableID]; ours && t.began && !t.done {
+				t.unheard = true
+			}
+		})
+		for {
+			selector.Select(ctx)
+		}
+	})
+}
+
 func (s *snapshotDownload) forwardAll(ctx workflow.Context, signal contract.Signal[contract.By]) {
 	for _, id := range s.input.Tables {
 		if t := s.tables[id]; t.began && !t.done {

@@ -34,6 +34,9 @@ type Options struct {
 	CodecEndpoint string
 	// Namespace is created at the start; "default" when empty.
 	Namespace string
+	// Dynamic are more of the server's own settings, as name=value: smaller
+	// limits, for a test that must reach them.
+	Dynamic []string
 	// Report is told, one line at a time, what a person at the terminal should
 	// know: a port that was taken, an adopted server, a restart.
 	Report func(string)
@@ -84,6 +87,9 @@ func (o Options) settings() []string {
 		// in server 1.29, and ignored by servers that do not know them.
 		"--dynamic-config-value", "matching.useNewMatcher=true",
 		"--dynamic-config-value", "matching.enableFairness=true",
+	}
+	for _, setting := range o.Dynamic {
+		args = append(args, "--dynamic-config-value", setting)
 	}
 	if o.DataDir != "" {
 		// WAL: about 48 workflows a second, against 5.5 with SQLite's defaults.

@@ -10,8 +10,10 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
@@ -26,7 +28,8 @@ type sight struct {
 	runID      string
 	status     enums.WorkflowExecutionStatus
 	cancelling bool
-	outcome    string // the run's own word, in its search attribute
+	outcome    string   // the run's own word, in its search attribute
+	children   []string // workflow ids it waits for, of a run that was reset
 }
 
 // ask looks for the job's run: the latest of its workflow id, when it is this
@@ -36,7 +39,7 @@ func (r *Reconciler) ask(ctx context.Context, job models.Job) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	if latest != nil && r.jobOf(latest) == job.ID {
+	if latest != nil && r.jobOf(latest.GetWorkflowExecutionInfo()) == job.ID {
 		return sightOf(latest), nil
 	}
 	if job.RunID == "" {
@@ -72,9 +75,9 @@ func (r *Reconciler) describe(ctx context.Context, workflowID, runID string) (*w
 
 // jobOf reads from a run's memo which job it does. A memo that cannot be read
 // names none.
-func (r *Reconciler) jobOf(d *workflowservice.DescribeWorkflowExecutionResponse) string {
+func (r *Reconciler) jobOf(run *workflowpb.WorkflowExecutionInfo) string {
 	var id string
-	if payload, ok := d.GetWorkflowExecutionInfo().GetMemo().GetFields()[contract.MemoJob]; ok {
+	if payload, ok := run.GetMemo().GetFields()[contract.MemoJob]; ok {
 		_ = r.Payloads.FromPayload(payload, &id)
 	}
 	return id
@@ -82,21 +85,26 @@ func (r *Reconciler) jobOf(d *workflowservice.DescribeWorkflowExecutionResponse)
 
 func sightOf(d *workflowservice.DescribeWorkflowExecutionResponse) sight {
 	info := d.GetWorkflowExecutionInfo()
-	return sight{
+	seen := sight{
 		runID: info.GetExecution().GetRunId(), status: info.GetStatus(),
 		cancelling: d.GetWorkflowExtendedInfo().GetCancelRequested(),
-		outcome:    outcomeOf(info.GetSearchAttributes()),
+		outcome:    keywordOf(info.GetSearchAttributes(), contract.AttributeOutcome),
 	}
+	if info.GetFirstRunId() != seen.runID { // none of our parents continues as new
+		for _, child := range d.GetPendingChildren() {
+			seen.children = append(seen.children, child.GetWorkflowId())
+		}
+	}
+	return seen
 }
 
-// outcomeOf reads the run's own word on how it went; search attributes are not
-// encrypted.
-func outcomeOf(attributes *commonpb.SearchAttributes) string {
-	var outcome string
-	if payload, ok := attributes.GetIndexedFields()[contract.AttributeOutcome.GetName()]; ok {
-		_ = converter.GetDefaultDataConverter().FromPayload(payload, &outcome)
+// keywordOf reads one of a run's search attributes; they are not encrypted.
+func keywordOf(attributes *commonpb.SearchAttributes, key temporal.SearchAttributeKeyKeyword) string {
+	var value string
+	if payload, ok := attributes.GetIndexedFields()[key.GetName()]; ok {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &value)
 	}
-	return outcome
+	return value
 }
 
 // live are the states a job can be in before it ends.
@@ -109,7 +117,7 @@ func (r *Reconciler) judge(job models.Job, s sight) (change store.JobChange, nee
 	end := func(to models.JobState, problem *models.Problem) (store.JobChange, bool) {
 		return store.JobChange{To: to, From: live, RunID: s.runID, Problem: problem}, true
 	}
-	switch {
+	switch { // Promise 9: what the engine shows, or that it cannot be asked, is what is shown
 	case s.away:
 		return stay(job, true), !job.EngineAway
 	case s.gone && job.RunID == "":
@@ -137,7 +145,7 @@ func (r *Reconciler) judge(job models.Job, s sight) (change store.JobChange, nee
 
 // running judges a job whose run is open.
 func (r *Reconciler) running(job models.Job, s sight) (store.JobChange, bool) {
-	switch {
+	switch { // Promise 9: a cancel, a reset, a silence and the engine's return show too
 	case s.cancelling && job.State != models.JobCancelling:
 		return store.JobChange{To: models.JobCancelling, From: live, RunID: s.runID}, true
 	case s.runID != "" && job.RunID != "" && s.runID != job.RunID:
@@ -155,12 +163,16 @@ func (r *Reconciler) running(job models.Job, s sight) (store.JobChange, bool) {
 	}
 }
 
+// isOpen reports whether the run goes on.
+func (s sight) isOpen() bool {
+	return s.runID != "" && (s.status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || s.status == enums.WORKFLOW_EXECUTION_STATUS_PAUSED)
+}
+
 // cancelLost reports whether a job was cancelled and its run was never told:
 // the engine was away then, or the run began a moment later. A cancel that does
 // not cancel would show as cancelling until the run's own end (Promise 9).
 func (r *Reconciler) cancelLost(job models.Job, s sight) bool {
-	open := s.runID != "" && (s.status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || s.status == enums.WORKFLOW_EXECUTION_STATUS_PAUSED)
-	return job.State == models.JobCancelling && !s.away && !s.gone && open && !s.cancelling
+	return job.State == models.JobCancelling && !s.away && !s.gone && s.isOpen() && !s.cancelling
 }
 
 // silent reports whether a job that should be under way gives no sign of life.

@@ -32,17 +32,26 @@ const (
 	// stalledAfter is how long a running job may be without a sign of life.
 	// Activities give one every 10 s.
 	stalledAfter = 60 * time.Second
+	// resolveAgain is the time between the first two runs that find out what a
+	// publish left in flight; it doubles with each that did not get to the end
+	// of it, up to resolveAtMost: such a run waits a quarter of an hour for a
+	// service, and what it could not settle then, the next one hardly will.
+	resolveAgain  = 2 * Every
+	resolveAtMost = 15 * time.Minute
 )
 
 // System is what the reconciler needs of the store across organizations.
 type System interface {
 	LiveJobs(ctx context.Context, limit int) ([]models.Job, error)
+	LiveJobsOf(ctx context.Context, workflowIDs []string) ([]models.Job, error)
+	JobsByID(ctx context.Context, ids []string) ([]models.Job, error)
 	JobsWithInFlight(ctx context.Context, limit int) ([]models.Job, error)
 }
 
 // Org is what it needs of one organization's store.
 type Org interface {
 	Job(ctx context.Context, id string) (models.Job, error)
+	ListJobs(ctx context.Context, filter store.JobFilter, page store.Page) (jobs []models.Job, next string, err error)
 	SetJobState(ctx context.Context, id string, change store.JobChange) (changed bool, err error)
 	Snapshot(ctx context.Context, id string) (models.Snapshot, error)
 	ListTables(ctx context.Context, snapshotID string) ([]models.Table, error)
@@ -60,7 +69,8 @@ type Reconciler struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	glances glances
+	glances   glances
+	resolving resolving
 }
 
 // Run makes a pass every few seconds until the context ends, in one process at a
@@ -83,8 +93,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// Pass looks at every live job once, and has what dead publishes left in flight
-// found out. One job's trouble stops no other.
+// Pass looks at every live job once, holds the open runs against jobs that have
+// ended, and has what dead publishes left in flight found out. One job's trouble
+// stops no other.
 func (r *Reconciler) Pass(ctx context.Context) error {
 	jobs, err := r.System.LiveJobs(ctx, perPass)
 	if err != nil {
@@ -101,10 +112,14 @@ func (r *Reconciler) Pass(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
+	if err := r.strays(ctx); err != nil && ctx.Err() == nil {
+		r.Log.WarnContext(ctx, "the open runs could not be held against their jobs", "error", err)
+	}
 	left, err := r.System.JobsWithInFlight(ctx, perPass)
 	if err != nil {
 		return fmt.Errorf("list publishes that left items in flight: %w", err)
 	}
+	r.resolving.keep(left)
 	for _, job := range left {
 		if err := r.resolve(ctx, job); err != nil && ctx.Err() == nil {
 			r.Log.WarnContext(ctx, "what a publish left in flight is not being found out yet", "job", job.ID, "error", err)
@@ -139,6 +154,9 @@ func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, erro
 		if err := r.Engine.CancelWorkflow(ctx, job.WorkflowID, seen.runID); err != nil {
 			return job, fmt.Errorf("pass the cancel of job %s on: %w", job.ID, err)
 		}
+	}
+	if err := r.tellOfEnded(ctx, job, seen); err != nil {
+		r.Log.WarnContext(ctx, "a download was not told yet which of its tables have ended", "job", job.ID, "error", err)
 	}
 	change, needed := r.judge(job, seen)
 	if !needed {

@@ -55,15 +55,22 @@ func publishInput(job models.Job) contract.PublishInput {
 }
 
 // resolve has found out what an ended publish left in flight, under its own
-// workflow id: a second starter meets the first one's run.
+// workflow id: a second starter meets the first one's run. Where one came to its
+// end and left something, the next is a while away.
 func (r *Reconciler) resolve(ctx context.Context, job models.Job) error {
+	if !r.resolving.due(job.PlanID, r.Now()) {
+		return nil
+	}
 	input := publishInput(job)
 	input.ResolveOnly = true
 	options := r.options(ctx, job)
 	options.Background = true
 	_, err := contract.StartPublish(ctx, r.Engine, input, options)
 	var running *contract.AlreadyRunningError
-	if err != nil && !errors.As(err, &running) {
+	switch {
+	case err == nil:
+		r.resolving.began(job.PlanID, r.Now())
+	case !errors.As(err, &running):
 		return fmt.Errorf("find out what plan %s left in flight: %w", job.PlanID, err)
 	}
 	return nil

@@ -36,10 +36,11 @@ func Temporal(t testing.TB) *devserver.Server {
 
 // OwnTemporal starts a dev server for this test alone, with its state in a
 // folder of the test's, and stops it when the test ends. Kill server.PID() to
-// have it restarted with its state.
-func OwnTemporal(t testing.TB) *devserver.Server {
+// have it restarted with its state. settings are the server's own, as
+// name=value.
+func OwnTemporal(t testing.TB, settings ...string) *devserver.Server {
 	t.Helper()
-	server, err := startTemporal(t, t.TempDir())
+	server, err := startTemporal(t, t.TempDir(), settings...)
 	require.NoError(t, err, "this test needs Temporal's dev server: run `make test`")
 	t.Cleanup(func() {
 		require.NoError(t, server.Stop(context.WithoutCancel(t.Context())))
@@ -62,7 +63,7 @@ func findCLI(ctx context.Context) (string, error) {
 	return devserver.Finder{Path: os.Getenv(temporalCLI), Report: report}.Find(ctx)
 }
 
-func startTemporal(t testing.TB, dataDir string) (*devserver.Server, error) {
+func startTemporal(t testing.TB, dataDir string, settings ...string) (*devserver.Server, error) {
 	t.Helper()
 	// The server outlives the test that happened to start it.
 	ctx := context.WithoutCancel(t.Context())
@@ -70,7 +71,7 @@ func startTemporal(t testing.TB, dataDir string) (*devserver.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return devserver.Start(ctx, devserver.Options{CLI: cli, DataDir: dataDir, UIPort: -1, Report: report})
+	return devserver.Start(ctx, devserver.Options{CLI: cli, DataDir: dataDir, UIPort: -1, Report: report, Dynamic: settings})
 }
 
 // TemporalClient connects to the shared server and is closed when the test ends.

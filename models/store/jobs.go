@@ -217,10 +217,11 @@ func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
 
 // mayMove reports whether the change may leave the job's state.
 func mayMove(row *jobRow, change JobChange) bool {
-	if len(change.From) > 0 {
-		return slices.Contains(change.From, row.State)
-	}
 	reset := change.RunID != "" && row.RunID != "" && change.RunID != row.RunID
+	if len(change.From) > 0 {
+		// Promise 9: what ended lives again under another run only.
+		return slices.Contains(change.From, row.State) && (reset || !row.State.Final() || change.To.Final())
+	}
 	if reset {
 		return true
 	}
@@ -309,9 +310,20 @@ func (y *System) JobsWithInFlight(ctx context.Context, limit int) ([]models.Job,
 		AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.plan_id = jobs.plan_id AND newer.id > jobs.id)`, limit)
 }
 
-func (y *System) jobs(ctx context.Context, where string, limit int) ([]models.Job, error) {
+// JobsByID gives those of the jobs that there are, of all organizations.
+func (y *System) JobsByID(ctx context.Context, ids []string) ([]models.Job, error) {
+	return y.jobs(ctx, "id IN ?", len(ids), ids)
+}
+
+// LiveJobsOf gives the jobs that have not ended and that a run of one of the
+// workflow ids does.
+func (y *System) LiveJobsOf(ctx context.Context, workflowIDs []string) ([]models.Job, error) {
+	return y.jobs(ctx, "workflow_id IN ? AND ended_at IS NULL", len(workflowIDs), workflowIDs)
+}
+
+func (y *System) jobs(ctx context.Context, where string, limit int, args ...any) ([]models.Job, error) {
 	var rows []jobRow
-	if err := y.rows(ctx, &jobRow{}).Where(where).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+	if err := y.rows(ctx, &jobRow{}).Where(where, args...).Order("id").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, y.s.explain(ctx, err)
 	}
 	jobs := make([]models.Job, len(rows))

@@ -96,6 +96,15 @@ func TestJobStates(t *testing.T) {
 		require.False(t, move(JobChange{To: models.JobRunning, RunID: "r1"}), "an ended job stays ended")
 		require.False(t, move(JobChange{To: models.JobCancelling}))
 
+		revive := JobChange{To: models.JobRunning, From: []models.JobState{models.JobCancelled}}
+		require.False(t, move(revive), "Promise 9: what ended lives again under another run only")
+		revive.RunID = "r1"
+		require.False(t, move(revive), "its own run does not revive it")
+		revive.RunID = "r0"
+		require.True(t, move(revive), "a reset that the reconciler saw does")
+		require.True(t, move(JobChange{To: models.JobCancelled}))
+		revive.RunID = "r1"
+
 		// A reset: another run continues the same job.
 		require.True(t, move(JobChange{To: models.JobRunning, RunID: "r2"}))
 		got, _ = org.Job(ctx, job.ID)

@@ -410,9 +410,10 @@ func (o *Org) items(ctx context.Context, limit int, where string, args ...any) (
 	return itemsOf(rows), nil
 }
 
-// SkipPlanned ends the items of a plan that were not sent, saying why. A holder
-// that leased them can send them no more.
-func (o *Org) SkipPlanned(ctx context.Context, planID, why string) error {
+// SkipPlanned ends the items of a plan that were not sent, saying why; those of
+// some tables when they are named. A holder that leased them can send them no
+// more.
+func (o *Org) SkipPlanned(ctx context.Context, planID, why string, tables ...string) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		// Items first, then the plan, as everywhere while a plan is applied.
 		type sum struct {
@@ -420,8 +421,11 @@ func (o *Org) SkipPlanned(ctx context.Context, planID, why string) error {
 			N       int64
 		}
 		var sums []sum
-		err := tx.rows(&itemRow{}).Select("table_id", "count(*) AS n").Where("plan_id = ? AND state = 'planned'", planID).
-			Group("table_id").Order("table_id").Find(&sums).Error
+		planned := tx.rows(&itemRow{}).Select("table_id", "count(*) AS n").Where("plan_id = ? AND state = 'planned'", planID)
+		if len(tables) > 0 {
+			planned = planned.Where("table_id IN ?", tables)
+		}
+		err := planned.Group("table_id").Order("table_id").Find(&sums).Error
 		if err != nil {
 			return err
 		}

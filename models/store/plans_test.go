@@ -497,6 +497,37 @@ func TestAppliedOnceAtATime(t *testing.T) {
 	})
 }
 
+// Breaks when a table or snapshot can be taken away while what was sent of it is
+// still being found out: nobody could ask its service any more, and the items
+// would stay in flight for ever (Promise 5).
+func TestWhatIsInFlightKeepsItsTable(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := edited(t, s)
+		plan := build(t, org, actor, table)
+		job := start(t, org, actor, plan)
+		items := itemsByOp(t, org, plan.ID)
+		busy := func(why string) {
+			t.Helper()
+			require.True(t, models.HasCode(org.RemoveTable(ctx, table.ID), "table.busy"), why)
+			require.True(t, models.HasCode(org.DeleteSnapshot(ctx, table.SnapshotID), "snapshot.busy"), why)
+		}
+		send(t, org, "w1", items[models.OpCreate].ID)
+		busy("it is being applied")
+		_, err := org.SetJobState(ctx, job.ID, JobChange{To: models.JobTerminated})
+		require.NoError(t, err)
+		busy("its job was terminated: items are planned in a plan nobody ended")
+		require.NoError(t, org.SkipPlanned(ctx, plan.ID, "stopped"))
+		require.NoError(t, org.FinishPlan(ctx, plan.ID, models.PlanStopped))
+		busy("one item is in flight")
+		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: items[models.OpCreate].ID, State: models.ItemUnknown}}))
+		require.NoError(t, org.RemoveTable(ctx, table.ID), "an item that waits for a person keeps nothing")
+		require.NoError(t, org.DeleteSnapshot(ctx, table.SnapshotID))
+		_, err = org.ResolveItem(ctx, items[models.OpCreate].ID, models.Resolution{Choice: "did_not_happen"}, actor)
+		require.NoError(t, err, "its item can still be settled")
+	})
+}
+
 func TestBlockedItemsAreNeverSent(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()

@@ -263,3 +263,27 @@ func openAt(t *testing.T, url string, off time.Duration) *Store {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
+
+// Promise 11: breaks when a topic of another user, or of another tenant, can be
+// followed.
+func TestWhichTopicsCanBeRead(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		org, actor := newOrg(t, s)
+		other, stranger := newOrg(t, s)
+		snapshot, _ := newSnapshot(t, org)
+		job := newJob(t, org, snapshot.ID)
+		for topic, readable := range map[string]bool{
+			"user:" + actor.UserID: true, "user:" + stranger.UserID: false, "user:": false, "nothing:" + actor.UserID: false,
+			models.SnapshotTopic(snapshot.ID): true, models.JobTopic(job.ID): true, models.JobTopic("job_none"): false,
+		} {
+			got, err := org.CanRead(t.Context(), actor.UserID, topic)
+			require.NoError(t, err)
+			require.Equal(t, readable, got, topic)
+		}
+		for _, topic := range []string{models.SnapshotTopic(snapshot.ID), models.JobTopic(job.ID), "user:" + actor.UserID} {
+			got, err := other.CanRead(t.Context(), stranger.UserID, topic)
+			require.NoError(t, err)
+			require.False(t, got, topic)
+		}
+	})
+}

@@ -81,7 +81,8 @@ func (o *Org) RenameSnapshot(ctx context.Context, id, name string) error {
 }
 
 // DeleteSnapshot removes a snapshot with its tables; their records go at the
-// next clean-up. While a job of it runs it fails with "snapshot.busy".
+// next clean-up. While a job of it runs, or what an ended publish sent is still
+// being found out, it fails with "snapshot.busy".
 func (o *Org) DeleteSnapshot(ctx context.Context, id string) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		if _, err := tx.lockSnapshot(id); err != nil {
@@ -95,11 +96,19 @@ func (o *Org) DeleteSnapshot(ctx context.Context, id string) error {
 			return models.NewProblem(models.KindConflict, "snapshot.busy", fmt.Sprintf("%d jobs of this snapshot have not ended", live),
 				"cancel them or wait for their end, then delete the snapshot")
 		}
+		sent, err := tx.inPublish("table_id IN (SELECT tables.id FROM tables WHERE tables.snapshot_id = ?)", id)
+		if err != nil {
+			return err
+		}
+		if sent > 0 {
+			return models.NewProblem(models.KindConflict, "snapshot.busy", fmt.Sprintf("what became of %d changes of an ended publish is being found out", sent),
+				"it is found out within about a minute; then delete the snapshot")
+		}
 		gone := map[string]any{"deleted_at": tx.now}
 		if err := tx.rows(&snapshotRow{}).Where("id = ?", id).Updates(gone).Error; err != nil {
 			return err
 		}
-		err := tx.rows(&tableRow{}).Where("snapshot_id = ? AND deleted_at IS NULL", id).
+		err = tx.rows(&tableRow{}).Where("snapshot_id = ? AND deleted_at IS NULL", id).
 			Updates(map[string]any{"deleted_at": tx.now, "state": models.TableDeleted}).Error
 		if err != nil {
 			return err

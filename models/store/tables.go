@@ -219,16 +219,22 @@ func (tx *Tx) tables(id string) *gorm.DB {
 }
 
 // RemoveTable takes a table out of its snapshot; nothing changes at the
-// service. Its records go at a later clean-up. While a publish writes to it, it
-// fails with "table.busy".
+// service. Its records go at a later clean-up. While a publish writes to it, or
+// what an ended one sent of it is still being found out, it fails with
+// "table.busy".
 func (o *Org) RemoveTable(ctx context.Context, id string) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		row, err := tx.lockTable(id)
 		if err != nil {
 			return err
 		}
-		if err := tx.notPublishing(id); err != nil {
+		n, err := tx.inPublish("table_id = ?", id)
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			return models.NewProblem(models.KindConflict, "table.busy", fmt.Sprintf("a publish has %d items of this table to write or to find out about", n),
+				"wait for its end, or cancel it; what was sent is found out within about a minute; then remove the table")
 		}
 		err = tx.rows(&tableRow{}).Where("id = ?", id).Updates(map[string]any{"deleted_at": tx.now, "state": models.TableDeleted}).Error
 		if err != nil {
@@ -239,15 +245,13 @@ func (o *Org) RemoveTable(ctx context.Context, id string) error {
 	})
 }
 
-// notPublishing fails while a plan that is being applied has unsettled items of
-// the table.
-func (tx *Tx) notPublishing(tableID string) error {
-	var n int64
-	err := tx.rows(&itemRow{}).Where(`table_id = ? AND state IN ('planned', 'sending') AND EXISTS (
-		SELECT 1 FROM plans WHERE plans.id = items.plan_id AND plans.state = 'applying')`, tableID).Count(&n).Error
-	if err != nil || n == 0 {
-		return err
-	}
-	return models.NewProblem(models.KindConflict, "table.busy", fmt.Sprintf("a publish has %d items of this table to write", n),
-		"wait for its end, or cancel it, then remove the table")
+// inPublish counts the items, of those that a condition names, that a publish
+// has in hand: planned in a plan that is being applied, or sent and without an
+// outcome, whatever became of their plan. While there are any, their table must
+// stay: what became of them is found out through it (Promise 5). Items that wait
+// for a person's word do not need it.
+func (tx *Tx) inPublish(condition string, args ...any) (n int64, err error) {
+	err = tx.rows(&itemRow{}).Where(condition, args...).Where(`(state = 'sending' OR state = 'planned' AND EXISTS (
+		SELECT 1 FROM plans WHERE plans.id = items.plan_id AND plans.state = 'applying'))`).Count(&n).Error
+	return n, err
 }

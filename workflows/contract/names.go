@@ -1,6 +1,10 @@
 package contract
 
-import "go.temporal.io/sdk/temporal"
+import (
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+)
 
 // Task queues.
 const (
@@ -20,6 +24,10 @@ func DownloadSnapshotID(snapshotID string) string { return "download-snapshot:" 
 
 // DownloadID is the id of a table's download; one runs at a time.
 func DownloadID(tableID string) string { return "download:" + tableID }
+
+// TableOfDownload is the table whose download has the id; ok is false for an id
+// that is no table's download.
+func TableOfDownload(id string) (tableID string, ok bool) { return strings.CutPrefix(id, "download:") }
 
 // PublishID is the id of the run that applies a plan.
 func PublishID(planID string) string { return "publish:" + planID }

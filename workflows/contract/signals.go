@@ -85,6 +85,16 @@ type TableState struct {
 	Why     string          `json:"why,omitempty"`
 }
 
+// TableEnded tells a snapshot's download that the run of one of its tables has
+// closed without its hearing of it: it closed before the download was reset.
+// The reconciler sends it; the download then looks for itself.
+var TableEnded = Signal[EndedTable]{name: "table-ended"}
+
+// EndedTable names the table.
+type EndedTable struct {
+	TableID string `json:"table_id"`
+}
+
 // QueryProgress asks a run for its state; the store holds the truth, this is
 // for operators at the CLI.
 const QueryProgress = "progress"

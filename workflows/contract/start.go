@@ -34,6 +34,10 @@ const OutcomeRunning = "running"
 // resets.
 const MemoJob = "job"
 
+// MemoResolves is the memo's key for the ended job whose changes in flight a
+// run finds out about: such a run does no job, and says nothing about its state.
+const MemoResolves = "resolves"
+
 // StartOptions are what operators see of a run and how it competes. None of it
 // may hold a secret; it passes through the payload codec except Services.
 type StartOptions struct {
@@ -66,7 +70,7 @@ func (e *AlreadyRunningError) Error() string {
 func StartDownloadSnapshot(ctx context.Context, c client.Client, input DownloadSnapshotInput, options StartOptions) (Started, error) {
 	summary := fmt.Sprintf("Download %s of “%s”", tables(len(input.Tables)), options.Title)
 	return startPatiently(ctx, c, DownloadSnapshotID(input.SnapshotID), WorkflowDownloadSnapshot, input, launch{
-		StartOptions: options, summary: summary, kind: models.JobDownload,
+		StartOptions: options, summary: summary, kind: models.JobDownload, memo: MemoJob,
 		organization: input.OrganizationID, snapshot: input.SnapshotID, job: input.JobID,
 	})
 }
@@ -79,12 +83,12 @@ func StartPublish(ctx context.Context, c client.Client, input PublishInput, opti
 	if input.ResolveOnly {
 		summary = fmt.Sprintf("Find out what became of changes in flight of “%s”", options.Title)
 	}
-	begin := startPatiently
+	begin, memo := startPatiently, MemoJob
 	if input.ResolveOnly {
-		begin = start // whoever runs does the same
+		begin, memo = start, MemoResolves // whoever runs does the same
 	}
 	return begin(ctx, c, PublishID(input.PlanID), WorkflowPublish, input, launch{
-		StartOptions: options, summary: summary, kind: models.JobPublish,
+		StartOptions: options, summary: summary, kind: models.JobPublish, memo: memo,
 		organization: input.OrganizationID, snapshot: input.SnapshotID, job: input.JobID,
 	})
 }
@@ -94,6 +98,7 @@ type launch struct {
 	StartOptions
 	summary                     string
 	kind                        models.JobKind
+	memo                        string // the key under which the memo names the job
 	organization, snapshot, job string
 }
 
@@ -105,19 +110,27 @@ const (
 	closingAgain = 25 * time.Millisecond
 )
 
-// startPatiently starts once the run before has closed.
+// startPatiently starts once the run before has closed. Where the time is up in
+// the middle of a call, what the calls before it heard still holds: a run is in
+// the way, and the engine is not away (Promise 9).
 func startPatiently(ctx context.Context, c client.Client, id, workflow string, input any, l launch) (Started, error) {
-	ctx, cancel := context.WithTimeout(ctx, closing)
+	patient, cancel := context.WithTimeout(ctx, closing)
 	defer cancel()
+	var inTheWay *AlreadyRunningError
 	for {
-		started, err := start(ctx, c, id, workflow, input, l)
-		var running *AlreadyRunningError
-		if !errors.As(err, &running) {
-			return started, err
+		started, err := start(patient, c, id, workflow, input, l)
+		running := errors.As(err, &inTheWay)
+		switch {
+		case err == nil:
+			return started, nil
+		case !running && inTheWay != nil && patient.Err() != nil && ctx.Err() == nil:
+			return Started{}, inTheWay
+		case !running:
+			return Started{}, err
 		}
 		select {
-		case <-ctx.Done():
-			return started, err
+		case <-patient.Done():
+			return Started{}, inTheWay
 		case <-time.After(closingAgain):
 		}
 	}
@@ -136,7 +149,7 @@ func start(ctx context.Context, c client.Client, id, workflow string, input any,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		WorkflowExecutionTimeout:                 ExecutionTimeout,
 		TypedSearchAttributes:                    Attributes(l.kind, l.organization, l.snapshot, l.Services),
-		Memo:                                     map[string]any{MemoJob: l.job, "by": l.By, "about": l.summary},
+		Memo:                                     map[string]any{l.memo: l.job, "by": l.By, "about": l.summary},
 		StaticSummary:                            models.Bound(l.summary, 200),
 		StaticDetails:                            "Job " + l.job,
 		Priority:                                 Priority(l.organization, l.Background),
