@@ -230,7 +230,7 @@ func (s *server) seal(ctx context.Context, c *models.Connection, credential json
 	if err != nil {
 		return err
 	}
-	c.Credential, c.Hint = sealed, hint
+	c.Credential, c.Hint, c.UploadID = sealed, hint, connectors.UploadOf(definition, credential)
 	return nil
 }
 

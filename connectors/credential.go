@@ -113,6 +113,26 @@ func SecretsOf(d Definition, credential json.RawMessage) []string {
 	return secrets
 }
 
+// UploadOf gives the upload that a credential names: the value of the form's
+// property with the format "upload"; "" where it has none.
+func UploadOf(d Definition, credential json.RawMessage) string {
+	var form struct {
+		Properties map[string]struct {
+			Format string `json:"format"`
+		} `json:"properties"`
+	}
+	var fields map[string]any
+	if json.Unmarshal(d.Credential, &form) != nil || json.Unmarshal(credential, &fields) != nil {
+		return ""
+	}
+	for name, property := range form.Properties {
+		if id, ok := fields[name].(string); ok && property.Format == "upload" {
+			return id
+		}
+	}
+	return ""
+}
+
 // openFields names the properties that are no secret. What the form does not
 // know counts as one.
 func openFields(d Definition) (map[string]bool, error) {

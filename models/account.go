@@ -67,6 +67,7 @@ type Connection struct {
 	State          ConnectionState
 	Account        string // what the service calls this account, from the last validation
 	Realm          string // what the credential reaches (connectors.Account.Realm), from the last validation that succeeded
+	UploadID       string // the upload it reads; empty for services that read none
 	Credential     []byte // sealed JSON; never leaves the process in the clear
 	Hint           json.RawMessage
 	Problem        *Problem // why the last test failed

@@ -19,6 +19,7 @@ type connectionRow struct {
 	State          models.ConnectionState
 	Account        string
 	Realm          string
+	UploadID       string
 	Credential     []byte
 	Hint           jsonOf[json.RawMessage]
 	Problem        jsonOf[*models.Problem]
@@ -33,7 +34,7 @@ func (connectionRow) TableName() string { return "connections" }
 func (r connectionRow) connection() models.Connection {
 	return models.Connection{
 		ID: r.ID, OrganizationID: r.OrganizationID, Service: r.Service, Name: r.Name, State: r.State, Account: r.Account, Realm: r.Realm,
-		Credential: r.Credential, Hint: r.Hint.V, Problem: r.Problem.V, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Version: r.Version,
+		UploadID: r.UploadID, Credential: r.Credential, Hint: r.Hint.V, Problem: r.Problem.V, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Version: r.Version,
 	}
 }
 
@@ -43,10 +44,13 @@ func (o *Org) CreateConnection(ctx context.Context, c models.Connection) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		row := connectionRow{
 			ID: c.ID, OrganizationID: o.id, Service: c.Service, Name: c.Name, State: c.State, Account: c.Account, Realm: c.Realm,
-			Credential: c.Credential, Hint: asJSON(c.Hint), Problem: asJSON(c.Problem), CreatedAt: tx.now, UpdatedAt: tx.now, Version: 1,
+			UploadID: c.UploadID, Credential: c.Credential, Hint: asJSON(c.Hint), Problem: asJSON(c.Problem), CreatedAt: tx.now, UpdatedAt: tx.now, Version: 1,
 		}
 		if row.State == "" {
 			row.State = models.ConnectionUntested
+		}
+		if err := tx.holdUpload(c.UploadID); err != nil {
+			return err
 		}
 		if err := tx.db.Create(&row).Error; err != nil {
 			return err
@@ -82,14 +86,17 @@ func (o *Org) ListConnections(ctx context.Context, page Page) ([]models.Connecti
 	return list, next, nil
 }
 
-// UpdateConnection writes name, state, account, realm, credential, hint and problem,
-// if the stored version is still c.Version; else "connection.changed". The
+// UpdateConnection writes name, state, account, realm, upload, credential, hint and
+// problem, if the stored version is still c.Version; else "connection.changed". The
 // service never changes. A nil credential is written as none.
 func (o *Org) UpdateConnection(ctx context.Context, c models.Connection) error {
 	return o.tx(ctx, func(tx *Tx) error {
+		if err := tx.holdUpload(c.UploadID); err != nil {
+			return err
+		}
 		result := tx.rows(&connectionRow{}).Where("id = ? AND version = ? AND deleted_at IS NULL", c.ID, c.Version).
 			Updates(map[string]any{
-				"name": c.Name, "state": c.State, "account": c.Account, "realm": c.Realm, "credential": c.Credential,
+				"name": c.Name, "state": c.State, "account": c.Account, "realm": c.Realm, "upload_id": c.UploadID, "credential": c.Credential,
 				"hint": asJSON(c.Hint), "problem": asJSON(c.Problem), "updated_at": tx.now, "version": c.Version + 1,
 			})
 		if result.Error != nil {
@@ -141,7 +148,7 @@ func (o *Org) DeleteConnection(ctx context.Context, id string) error {
 		// The update comes first: it locks the row against a table being added.
 		// The realm stays: what removed tables know of it still counts (Promise 5).
 		result := tx.rows(&connectionRow{}).Where("id = ? AND deleted_at IS NULL", id).Updates(map[string]any{
-			"deleted_at": tx.now, "credential": nil, "hint": nil, "problem": nil, "account": "",
+			"deleted_at": tx.now, "credential": nil, "hint": nil, "problem": nil, "account": "", "upload_id": "",
 		})
 		if result.Error != nil {
 			return result.Error

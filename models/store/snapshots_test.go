@@ -268,3 +268,35 @@ func TestUploadsAndAudit(t *testing.T) {
 		require.JSONEq(t, `{"name":"a.csv"}`, string(events[0].Detail))
 	})
 }
+
+// Breaks when a file that a connection reads can be deleted: the next download
+// would find nothing.
+func TestAnUploadInUseStays(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, _, _ := posts(t, s)
+		upload := models.Upload{ID: models.NewID(models.PrefixUpload), Name: "a.csv", Path: "a"}
+		require.NoError(t, org.CreateUpload(ctx, upload))
+		other := upload
+		other.ID, other.Path = models.NewID(models.PrefixUpload), "b"
+		require.NoError(t, org.CreateUpload(ctx, other))
+		c := models.Connection{ID: models.NewID(models.PrefixConnection), Service: "csv", Name: "Posts", UploadID: upload.ID}
+		require.NoError(t, org.CreateConnection(ctx, c))
+		_, err := org.DeleteUpload(ctx, upload.ID)
+		require.True(t, models.HasCode(err, "upload.in_use"), "%v", err)
+		_, err = org.Upload(ctx, upload.ID)
+		require.NoError(t, err)
+
+		c, err = org.Connection(ctx, c.ID)
+		require.NoError(t, err)
+		c.UploadID = other.ID
+		require.NoError(t, org.UpdateConnection(ctx, c))
+		_, err = org.DeleteUpload(ctx, upload.ID)
+		require.NoError(t, err, "nothing reads it any more")
+		_, err = org.DeleteUpload(ctx, other.ID)
+		require.True(t, models.HasCode(err, "upload.in_use"), "%v", err)
+		require.NoError(t, org.DeleteConnection(ctx, c.ID))
+		_, err = org.DeleteUpload(ctx, other.ID)
+		require.NoError(t, err)
+	})
+}

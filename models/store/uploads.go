@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -52,15 +55,37 @@ func (o *Org) ListUploads(ctx context.Context, page Page) ([]models.Upload, stri
 	return list, next, nil
 }
 
+// holdUpload locks an upload that a connection is about to read, so that it is
+// not deleted meanwhile. One that is not there is no error: the connection's
+// test says so.
+func (tx *Tx) holdUpload(id string) error {
+	if id == "" {
+		return nil
+	}
+	var held []uploadRow
+	return tx.rows(&uploadRow{}).Clauses(clause.Locking{Strength: "SHARE"}).Select("id").Where("id = ?", id).Find(&held).Error
+}
+
 // DeleteUpload forgets an upload and gives it, so that the caller can remove
-// the file.
+// the file. While a connection reads it, it fails with "upload.in_use".
 func (o *Org) DeleteUpload(ctx context.Context, id string) (models.Upload, error) {
 	var row uploadRow
 	err := o.tx(ctx, func(tx *Tx) error {
 		if err := tx.rows(&row).Where("id = ?", id).Take(&row).Error; err != nil {
 			return tx.s.one(tx.ctx, "upload", id, err)
 		}
-		return tx.rows(&uploadRow{}).Where("id = ?", id).Delete(&uploadRow{}).Error
+		// The delete comes first: it locks the row against a connection that
+		// is about to read it.
+		if err := tx.rows(&uploadRow{}).Where("id = ?", id).Delete(&uploadRow{}).Error; err != nil {
+			return err
+		}
+		var readers []connectionRow
+		err := tx.rows(&connectionRow{}).Select("name").Where("upload_id = ? AND deleted_at IS NULL", id).Order("id").Limit(1).Find(&readers).Error
+		if err != nil || len(readers) == 0 {
+			return err
+		}
+		return models.NewProblem(models.KindConflict, "upload.in_use", fmt.Sprintf("the connection %q reads this file", models.Bound(readers[0].Name, 200)),
+			"give that connection another file, or delete it, first")
 	})
 	return models.Upload(row), err
 }
