@@ -181,11 +181,12 @@ func devIn(t *testing.T, dir string) *product {
 }
 
 // startDev starts it, again on what an earlier one left.
-func (p *product) startDev() {
+func (p *product) startDev(flags ...string) {
 	p.t.Helper()
 	address := filepath.Join(p.dir, "address")
 	_ = os.Remove(address)
-	p.main = spawn(p.t, nil, "scratch", "dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false")
+	args := append([]string{"dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false"}, flags...)
+	p.main = spawn(p.t, nil, "scratch", args...)
 	eventually(p.t, 60*time.Second, "scratch dev tells its address", func() bool {
 		p.mustRun(p.main)
 		text, err := os.ReadFile(address)
