@@ -34,6 +34,9 @@ type Log interface {
 	Latest(ctx context.Context, organizationID, topic string) (string, error)
 	// Moved gives those of the topics whose newest event is not the one named.
 	Moved(ctx context.Context, known map[string]string) ([]string, error)
+	// JobEnd gives the end of a job of which nothing more will come; nil of any
+	// other.
+	JobEnd(ctx context.Context, organizationID, jobID string) (*models.JobChanged, error)
 	// CanRead reports whether the actor may follow a topic (Promise 11).
 	CanRead(ctx context.Context, actor models.Actor, topic string) (bool, error)
 }

@@ -263,21 +263,66 @@ func TestStreamResumesAfterTheLastEvent(t *testing.T) {
 		g.move(t, to)
 	}
 	read := func(after string) (ids []string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.http.URL+"/events", nil)
-		require.NoError(t, err)
-		request.Header.Set("Last-Event-ID", after)
-		answer, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		defer answer.Body.Close()
-		lines := bufio.NewScanner(answer.Body)
-		for lines.Scan() {
-			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-				ids = append(ids, id)
-			}
+		for _, e := range g.stream(t, after) {
+			ids = append(ids, e.id)
 		}
 		return ids
 	}
 	whole := read("")
 	require.NotEmpty(t, whole)
 	require.Equal(t, whole[2:], read(whole[1]), fmt.Sprintf("after %s", whole[1]))
+}
+
+// Breaks when the stream of a job that ended long ago, or one that is followed
+// again from its last event, tells nothing and never ends.
+func TestStreamOfAnOldJobTellsItsEnd(t *testing.T) {
+	g := newStage(t)
+	g.move(t, models.JobRunning)
+	g.move(t, models.JobCompleted)
+	whole := g.stream(t, "")
+	last := whole[len(whole)-1]
+	require.Equal(t, models.JobCompleted, last.state)
+	again := g.stream(t, last.id)
+	require.Len(t, again, 1)
+	require.Equal(t, models.JobCompleted, again[0].state)
+
+	n, err := g.store.System().TrimEvents(t.Context(), time.Now().Add(time.Hour), 1000)
+	require.NoError(t, err)
+	require.NotZero(t, n)
+	for _, after := range []string{"", whole[0].id, last.id} {
+		old := g.stream(t, after)
+		require.Equal(t, models.JobCompleted, old[len(old)-1].state, "after %q", after)
+	}
+}
+
+// told is one event of a stream.
+type told struct {
+	id    string
+	state models.JobState
+}
+
+// stream reads a job's stream to its end.
+func (g *stage) stream(t *testing.T, after string) (all []told) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.http.URL+"/events", nil)
+	require.NoError(t, err)
+	request.Header.Set("Last-Event-ID", after)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	id := ""
+	for lines.Scan() {
+		if text, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+			id = text
+		}
+		if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			var data models.JobChanged
+			require.NoError(t, json.Unmarshal([]byte(text), &data))
+			all = append(all, told{id, data.State})
+		}
+	}
+	require.NoError(t, lines.Err(), "the stream has no end")
+	return all
 }

@@ -21,6 +21,10 @@ func (l storeLog) Latest(ctx context.Context, organizationID, topic string) (str
 	return l.store.Org(organizationID).LatestEventID(ctx, topic)
 }
 
+func (l storeLog) JobEnd(ctx context.Context, organizationID, jobID string) (*models.JobChanged, error) {
+	return l.store.Org(organizationID).JobEnd(ctx, jobID)
+}
+
 func (l storeLog) Moved(ctx context.Context, known map[string]string) ([]string, error) {
 	return l.store.System().Moved(ctx, known)
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // StreamJob sends a job's events as server-sent events, from the job's
-// beginning or from Last-Event-ID, and ends when the job has ended.
+// beginning or from Last-Event-ID, and ends when the job has ended. Of a job
+// whose events are kept no longer it tells the end alone.
 func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Actor, jobID string) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -23,6 +24,7 @@ func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Act
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
+	_ = control.Flush() // a client that waits for a quiet job sees that it is connected
 
 	queue := make(chan message, QueueLength)
 	follow := &follower{
@@ -41,7 +43,7 @@ func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Act
 	joined := make(chan *feed, 1)
 	go func() {
 		defer close(joined)
-		f, _, err := h.join(ctx, actor.OrganizationID, "job:"+jobID, r.Header.Get("Last-Event-ID"), true, follow)
+		f, err := h.followJob(ctx, actor.OrganizationID, jobID, r.Header.Get("Last-Event-ID"), follow)
 		if err != nil {
 			if ctx.Err() == nil {
 				h.log.WarnContext(ctx, "streaming a job failed", "job", jobID, "error", err)
@@ -56,6 +58,29 @@ func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Act
 	if f := <-joined; f != nil {
 		h.leave(f, follow)
 	}
+}
+
+// followJob catches a follower up with a job. The end is looked up before the
+// log is read: what the log then does not have will not come.
+func (h *Hub) followJob(ctx context.Context, organizationID, jobID, after string, follow *follower) (*feed, error) {
+	end, err := h.events.JobEnd(ctx, organizationID, jobID)
+	if err != nil {
+		return nil, err
+	}
+	topic, tell := models.JobTopic(jobID), follow.deliver // join makes deliver skip what the log has told
+	f, last, err := h.join(ctx, organizationID, topic, after, true, follow)
+	if err != nil || end == nil {
+		return f, err
+	}
+	data, err := json.Marshal(end)
+	if err == nil && !tell(message{op: opEvent, event: models.Event{Topic: topic, ID: last, Type: models.EventJobChanged, Data: data}}) {
+		err = errTooSlow
+	}
+	if err != nil {
+		h.leave(f, follow)
+		return nil, err
+	}
+	return f, nil
 }
 
 func (h *Hub) writeStream(ctx context.Context, w io.Writer, control *http.ResponseController, queue <-chan message) {

@@ -93,13 +93,7 @@ func (tx *Tx) createJob(job models.Job) (models.Job, bool, error) {
 
 // jobChanged tells the job's own topic and its snapshot's.
 func (tx *Tx) jobChanged(row *jobRow) error {
-	data := models.JobChanged{
-		JobID: row.ID, Kind: row.Kind, State: row.State, PlanID: row.PlanID, WaitingWhy: row.WaitingWhy,
-		Problem: row.Problem.V, EngineAway: row.EngineAway,
-	}
-	if row.WaitingUntil != nil {
-		data.WaitingUntil = row.WaitingUntil.Format(time.RFC3339)
-	}
+	data := row.changed()
 	if err := tx.emit(models.JobTopic(row.ID), models.EventJobChanged, tx.origin(), data); err != nil {
 		return err
 	}
@@ -107,6 +101,37 @@ func (tx *Tx) jobChanged(row *jobRow) error {
 		return nil
 	}
 	return tx.emit(models.SnapshotTopic(row.SnapshotID), models.EventJobChanged, tx.origin(), data)
+}
+
+// changed is the job as events tell it.
+func (r *jobRow) changed() models.JobChanged {
+	data := models.JobChanged{
+		JobID: r.ID, Kind: r.Kind, State: r.State, PlanID: r.PlanID, WaitingWhy: r.WaitingWhy,
+		Problem: r.Problem.V, EngineAway: r.EngineAway,
+	}
+	if r.WaitingUntil != nil {
+		data.WaitingUntil = r.WaitingUntil.Format(time.RFC3339)
+	}
+	return data
+}
+
+// JobEnd gives the end of a job as its last event told it, for those who find
+// the log trimmed. It is nil while the job runs, and until everything that the
+// job told is in the log.
+func (o *Org) JobEnd(ctx context.Context, id string) (*models.JobChanged, error) {
+	var row jobRow
+	if err := o.rows(ctx, &row).Where("id = ?", id).Take(&row).Error; err != nil {
+		return nil, o.s.one(ctx, "job", id, err)
+	}
+	var coming int64
+	if err := o.rows(ctx, &outboxRow{}).Where("topic = ?", models.JobTopic(id)).Limit(1).Count(&coming).Error; err != nil {
+		return nil, o.s.explain(ctx, err)
+	}
+	if !row.State.Final() || coming > 0 {
+		return nil, nil //nolint:nilnil // it has not ended
+	}
+	end := row.changed()
+	return &end, nil
 }
 
 // Job gives a job, or "job.not_found".
