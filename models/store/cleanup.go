@@ -81,15 +81,16 @@ func (y *System) ExpireCredentials(ctx context.Context) error {
 	})
 }
 
-// PrunePlans deletes plans made before a moment that were superseded, or whose
-// building was broken off, with their items; at most limit of them. It says how
-// many went. Plans that were applied are the record of what was published and
-// stay.
+// PrunePlans deletes plans made before a moment that were never applied, with
+// their items, whether they were superseded, broken off while they were built, or
+// looked at and left; at most limit of them. It says how many went. Plans that
+// were applied are the record of what was published and stay.
 func (y *System) PrunePlans(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
 		n = 0
 		var ids []string
-		err := tx.db.Model(&planRow{}).Where("created_at < ? AND state IN ?", stored(before), []models.PlanState{models.PlanSuperseded, models.PlanBuilding}).
+		// Locked, so that none of them is applied meanwhile.
+		err := tx.db.Model(&planRow{}).Clauses(forUpdate).Where("created_at < ? AND state IN ?", stored(before), []models.PlanState{models.PlanSuperseded, models.PlanBuilding, models.PlanReady}).
 			Order("id").Limit(limit).Pluck("id", &ids).Error
 		if err != nil || len(ids) == 0 {
 			return err
