@@ -21,6 +21,9 @@ import (
 // tabHeader names the browser tab; undo and event origins go by it.
 const tabHeader = "Scratch-Tab"
 
+// maxTab bounds a tab's name in bytes; what is longer is cut.
+const maxTab = 64
+
 type actorKey struct{}
 
 // actorOf gives who asks. Handlers behind sign-in always have one.
@@ -118,7 +121,7 @@ func (s *server) authenticate(c *gin.Context) (asker, *models.Problem) {
 		return who, models.NewProblem(models.KindRateLimited, "request.rate_limited",
 			"Too many requests at once.", fmt.Sprintf("Wait %d seconds, then go on more slowly.", seconds))
 	}
-	who.actor.Tab = models.Bound(c.GetHeader(tabHeader), 64)
+	who.actor.Tab = models.Bound(c.GetHeader(tabHeader), maxTab)
 	return who, nil
 }
 

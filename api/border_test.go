@@ -163,6 +163,8 @@ func TestNonsenseIsAnsweredAsAProblem(t *testing.T) {
 		"wrong method":        {method: "PUT", path: "/api/v1/me", status: 405, code: "request.method"},
 		"unknown parameter":   {method: "GET", path: "/api/v1/snapshots?limt=5", status: 422, code: "request.invalid"},
 		"limit too large":     {method: "GET", path: "/api/v1/snapshots?limit=100000", status: 422, code: "request.invalid"},
+		"no such state":       {method: "GET", path: "/api/v1/jobs?state=nonsense", status: 422, code: "request.invalid"},
+		"no such kind":        {method: "GET", path: "/api/v1/jobs?kind=index", status: 422, code: "request.invalid"},
 		"bad cursor":          {method: "GET", path: "/api/v1/snapshots?cursor=xyz", status: 422, code: "list.bad_cursor"},
 		"malformed id":        {method: "GET", path: "/api/v1/snapshots/..%2f..%2fetc", status: 404},
 		"broken filter":       {method: "GET", path: base + "/records?filter=%7B", status: 422},

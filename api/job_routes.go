@@ -18,7 +18,7 @@ import (
 // Job is one run as the user sees it.
 type Job struct {
 	ID           string          `json:"id"`
-	Kind         models.JobKind  `json:"kind" enum:"download,publish,index"`
+	Kind         models.JobKind  `json:"kind" enum:"download,publish"`
 	State        models.JobState `json:"state" enum:"queued,running,waiting,paused,cancelling,stalled,completed,completed_with_failures,failed,cancelled,terminated,timed_out,lost"`
 	Final        bool            `json:"final"`
 	SnapshotID   string          `json:"snapshot_id"`
@@ -65,8 +65,8 @@ type JobPath struct {
 
 type listJobsInput struct {
 	Paging
-	State    []string `query:"state" doc:"Any of these states."`
-	Kind     string   `query:"kind" enum:"download,publish,index"`
+	State    []string `query:"state" enum:"queued,running,waiting,paused,cancelling,stalled,completed,completed_with_failures,failed,cancelled,terminated,timed_out,lost" doc:"Any of these states."`
+	Kind     string   `query:"kind" enum:"download,publish"`
 	Snapshot string   `query:"snapshot" maxLength:"64"`
 }
 

@@ -72,6 +72,11 @@ type createPlan struct {
 	}
 }
 
+type listPlansInput struct {
+	SnapshotPath
+	Paging
+}
+
 type itemsInput struct {
 	PlanPath
 	Paging
@@ -105,6 +110,7 @@ type Accepted struct {
 
 func (s *server) planRoutes() {
 	serve(s, route{method: http.MethodPost, path: "/api/v1/snapshots/{id}/publish-plans", id: "create-plan", summary: "Collect what a publish would change; nothing is sent", status: http.StatusAccepted}, s.createPlan)
+	serve(s, route{method: http.MethodGet, path: "/api/v1/snapshots/{id}/publish-plans", id: "list-plans", summary: "A snapshot's plans, newest first"}, s.listPlans)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/publish-plans/{id}", id: "get-plan", summary: "One plan"}, s.getPlan)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/publish-plans/{id}/items", id: "list-items", summary: "A plan's items, with their outcomes"}, s.listItems)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/publish-plans/{id}/apply", id: "apply-plan", scope: accounts.ScopePublish, summary: "Publish exactly this plan", status: http.StatusAccepted}, s.applyPlan)
@@ -137,6 +143,17 @@ func (s *server) canSend(t models.Table, item *models.Item) {
 		"This service takes no "+string(item.Op)+"s from here.", "Export the table as a file, or revert the change.")
 }
 
+func (s *server) listPlans(ctx context.Context, in *listPlansInput) (*body[list[Plan]], error) {
+	if _, err := s.org(ctx).Snapshot(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	plans, next, err := s.org(ctx).ListPlans(ctx, in.ID, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return listOf(plans, next, showPlan), nil
+}
+
 func (s *server) getPlan(ctx context.Context, in *PlanPath) (*body[Plan], error) {
 	plan, err := s.org(ctx).Plan(ctx, in.ID)
 	if err != nil {
@@ -165,6 +182,13 @@ func (s *server) applyPlan(ctx context.Context, in *applyPlan) (*body[Accepted],
 	job := models.Job{
 		ID: models.NewID(models.PrefixJob), SnapshotID: plan.SnapshotID, PlanID: plan.ID, Kind: models.JobPublish,
 		State: models.JobQueued, WorkflowID: contract.PublishID(plan.ID), CreatedBy: actorOf(ctx).UserID,
+	}
+	if plan.RetryOf != "" {
+		retried, err := s.org(ctx).Plan(ctx, plan.RetryOf)
+		if err != nil {
+			return nil, err
+		}
+		job.RetryOf = retried.JobID
 	}
 	if err := s.org(ctx).StartApply(ctx, plan.ID, in.Body.Hash, in.Body.Overrides, job, actorOf(ctx)); err != nil {
 		return nil, err

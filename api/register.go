@@ -86,6 +86,9 @@ func (s *server) operation(r route) huma.Operation {
 			},
 		},
 	}
+	if r.method != http.MethodGet {
+		op.Parameters = []*huma.Param{s.tabParameter}
+	}
 	if !r.public {
 		op.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	}

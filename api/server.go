@@ -83,6 +83,7 @@ type server struct {
 	Dependencies
 	huma          huma.API
 	problemSchema *huma.Schema
+	tabParameter  *huma.Param
 	rates         *rates
 }
 
@@ -110,6 +111,10 @@ func New(deps Dependencies) http.Handler {
 	}
 	s.huma = humagin.New(engine, config)
 	s.problemSchema = config.Components.Schemas.Schema(reflect.TypeFor[ProblemDocument](), true, "ProblemDocument")
+	s.tabParameter = &huma.Param{
+		Name: tabHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(maxTab)},
+		Description: "Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin.",
+	}
 
 	s.accountRoutes(engine)
 	s.connectionRoutes()

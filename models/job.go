@@ -12,7 +12,6 @@ type JobKind string
 const (
 	JobDownload JobKind = "download"
 	JobPublish  JobKind = "publish"
-	JobIndex    JobKind = "index" // builds a sort index of a large table
 )
 
 // JobState is what the user sees of one run. It follows the engine's truth:

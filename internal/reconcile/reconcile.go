@@ -131,7 +131,7 @@ func (r *Reconciler) Pass(ctx context.Context) error {
 // Look holds one job against the engine and gives it as it stands after. A job
 // that has ended is given as it is.
 func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, error) {
-	if job.State.Final() || job.Kind == models.JobIndex { // an index is built without a run
+	if job.State.Final() {
 		return job, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)

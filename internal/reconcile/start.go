@@ -24,8 +24,6 @@ func (r *Reconciler) start(ctx context.Context, job models.Job) error {
 		}
 	case models.JobPublish:
 		_, err = contract.StartPublish(ctx, r.Engine, publishInput(job), r.options(ctx, job))
-	case models.JobIndex:
-		return nil // has no run
 	}
 	var running *contract.AlreadyRunningError
 	if errors.As(err, &running) {

@@ -408,7 +408,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** A snapshot's plans, newest first */
+        get: operations["list-plans"];
         put?: never;
         /** Collect what a publish would change; nothing is sent */
         post: operations["create-plan"];
@@ -1147,7 +1148,7 @@ export interface components {
             final: boolean;
             id: string;
             /** @enum {string} */
-            kind: "download" | "publish" | "index";
+            kind: "download" | "publish";
             plan_id?: string;
             problem?: components["schemas"]["Problem"];
             progress: components["schemas"]["Progress"];
@@ -1214,6 +1215,11 @@ export interface components {
         };
         ListJob: {
             items: components["schemas"]["Job"][];
+            /** @description Hand it back as cursor for the next page; absent on the last. */
+            next_cursor?: string;
+        };
+        ListPlan: {
+            items: components["schemas"]["Plan"][];
             /** @description Hand it back as cursor for the next page; absent on the last. */
             next_cursor?: string;
         };
@@ -1747,7 +1753,10 @@ export interface operations {
     "create-connection": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1811,7 +1820,10 @@ export interface operations {
     "delete-connection": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1840,7 +1852,10 @@ export interface operations {
     "change-connection": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1906,7 +1921,10 @@ export interface operations {
     "test-connection": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1970,8 +1988,8 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 /** @description Any of these states. */
-                state?: string[] | null;
-                kind?: "download" | "publish" | "index";
+                state?: ("queued" | "running" | "waiting" | "paused" | "cancelling" | "stalled" | "completed" | "completed_with_failures" | "failed" | "cancelled" | "terminated" | "timed_out" | "lost")[] | null;
+                kind?: "download" | "publish";
                 snapshot?: string;
             };
             header?: never;
@@ -2034,7 +2052,10 @@ export interface operations {
     "cancel-job": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2065,7 +2086,10 @@ export interface operations {
     "decide-job": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2131,7 +2155,10 @@ export interface operations {
     "pause-job": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2162,7 +2189,10 @@ export interface operations {
     "resume-job": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2193,7 +2223,10 @@ export interface operations {
     "retry-job": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2284,7 +2317,10 @@ export interface operations {
     "apply-plan": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2357,7 +2393,10 @@ export interface operations {
     "resolve-item": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
                 item: string;
@@ -2393,7 +2432,10 @@ export interface operations {
     "retry-failed": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2457,7 +2499,10 @@ export interface operations {
     "create-snapshot": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2521,7 +2566,10 @@ export interface operations {
     "delete-snapshot": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2550,7 +2598,10 @@ export interface operations {
     "rename-snapshot": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2585,7 +2636,10 @@ export interface operations {
     download: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2617,10 +2671,48 @@ export interface operations {
             };
         };
     };
+    "list-plans": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPlan"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     "create-plan": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2655,7 +2747,10 @@ export interface operations {
     redo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2717,7 +2812,10 @@ export interface operations {
     "add-table": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2786,7 +2884,10 @@ export interface operations {
     "remove-table": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -2818,7 +2919,10 @@ export interface operations {
     "rename-table": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -2856,7 +2960,10 @@ export interface operations {
     "add-column": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -2894,7 +3001,10 @@ export interface operations {
     "remove-column": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -2927,7 +3037,10 @@ export interface operations {
     "rename-column": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -3052,6 +3165,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 /** @description Groups chunks into one undo and makes each chunk idempotent. */
                 "Scratch-Operation"?: string;
             };
@@ -3093,6 +3208,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 "Scratch-Operation"?: string;
             };
             path: {
@@ -3133,6 +3250,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 "Scratch-Operation"?: string;
             };
             path: {
@@ -3173,6 +3292,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 "Scratch-Operation"?: string;
             };
             path: {
@@ -3366,7 +3487,10 @@ export interface operations {
     "create-suggestions": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -3405,6 +3529,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 "Scratch-Operation"?: string;
             };
             path: {
@@ -3445,6 +3571,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
                 "Scratch-Operation"?: string;
             };
             path: {
@@ -3518,7 +3646,10 @@ export interface operations {
     "create-view": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -3556,7 +3687,10 @@ export interface operations {
     "delete-view": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -3589,7 +3723,10 @@ export interface operations {
     "change-view": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 /** @description Snapshot id. */
                 id: string;
@@ -3628,7 +3765,10 @@ export interface operations {
     undo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3692,7 +3832,10 @@ export interface operations {
     "create-token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3725,7 +3868,10 @@ export interface operations {
     "delete-token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3787,7 +3933,10 @@ export interface operations {
     "create-upload": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3858,7 +4007,10 @@ export interface operations {
     "delete-upload": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3921,7 +4073,10 @@ export interface operations {
     "create-ticket": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };

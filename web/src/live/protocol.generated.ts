@@ -90,7 +90,7 @@ export interface PlanChanged {
 }
 
 /** JobKind is what a job does. */
-export type JobKind = 'download' | 'publish' | 'index'
+export type JobKind = 'download' | 'publish'
 
 /** JobState is what the user sees of one run. It follows the engine's truth: a run cancelled or terminated with Temporal's own tools shows as such (Promise 9). */
 export type JobState = 'queued' | 'running' | 'waiting' | 'paused' | 'cancelling' | 'stalled' | 'completed' | 'completed_with_failures' | 'failed' | 'cancelled' | 'terminated' | 'timed_out' | 'lost'
