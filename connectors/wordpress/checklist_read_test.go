@@ -359,13 +359,7 @@ func TestCase08_StatusesAndRoles(t *testing.T) {
 		low := &bench{t: t, site: b.site, url: b.url, c: b.as(fake.ContributorLogin, fake.ContributorPassword)}
 		require.Len(t, low.readAll("posts").ids(), 1)
 		// A row it may not read is not a row that is gone (Promise 2).
-		var draft string
-		for id, status := range want {
-			if status == "draft" {
-				draft = strconv.FormatInt(id, 10)
-			}
-		}
-		ids, err := low.c.ReadByIDs(t.Context(), low.schema("posts"), []string{draft, "999999"})
+		ids, err := low.c.ReadByIDs(t.Context(), low.schema("posts"), []string{draftOf(want), "999999"})
 		require.NoError(t, err)
 		require.Empty(t, ids.Found)
 		require.Equal(t, []string{"999999"}, ids.Missing)
@@ -379,19 +373,51 @@ func TestCase08_StatusesAndRoles(t *testing.T) {
 		require.Len(t, low.readAll("categories").records, 1)
 	})
 	t.Run("a status filter that is refused", func(t *testing.T) {
-		b.inject(fake.Fault{Kind: fake.FaultStatus, Status: 400, Code: "x", Path: "/never"})
-		l := b.c.listing(b.schema("posts"), false)
-		_, err := l.get(t.Context(), 0, 10)
-		require.NoError(t, err)
 		subscriber := b.as(fake.SubscriberLogin, fake.SubscriberPassword)
 		tables, err := subscriber.ListTables(t.Context())
 		require.NoError(t, err)
 		for _, table := range tables {
 			require.True(t, table.ReadOnly && table.Why != "", table.RemoteID)
 		}
-		_, err = drain(t, subscriber, connectors.ReadRequest{Schema: b.schema("posts"), Budget: 1}, false)
+		schema := b.schema("posts")
+		_, err = drain(t, subscriber, connectors.ReadRequest{Schema: schema, Budget: 1}, false)
 		require.Equal(t, connectors.KindPermission, kindOfError(t, err))
+
+		// Core holds the filter against the account before anything else.
+		refused := 0
+		strict := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("status") != "any" {
+				b.site.ServeHTTP(w, r)
+				return
+			}
+			refused++
+			w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"code":"rest_invalid_param","message":"Invalid parameter(s): status","data":{"status":400,
+				"params":{"status":"Status is forbidden."},
+				"details":{"status":{"code":"rest_forbidden_status","message":"Status is forbidden.","data":{"status":403}}}}}`)
+		}))
+		t.Cleanup(strict.Close)
+		low := &bench{t: t, site: b.site, url: strict.URL}
+		low.c = low.as(fake.AdminLogin, fake.AdminPassword)
+		shown := low.readAll("posts")
+		require.Equal(t, 1, refused, "asked again without the filter, once")
+		require.Len(t, shown.ids(), 1)
+		require.Equal(t, "wordpress.published_only", shown.warnings[0].Code)
+		// What it does not list is not gone (Promise 2).
+		ids, err := low.c.ReadByIDs(t.Context(), schema, []string{draftOf(want), "999999"})
+		require.NoError(t, err)
+		require.NotContains(t, ids.Missing, draftOf(want))
 	})
+}
+
+func draftOf(statuses map[int64]string) string {
+	for id, status := range statuses {
+		if status == "draft" {
+			return strconv.FormatInt(id, 10)
+		}
+	}
+	return ""
 }
 
 func TestCase20_WebPagesAndNotices(t *testing.T) {

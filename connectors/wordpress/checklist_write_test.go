@@ -113,10 +113,23 @@ func TestCase15_Deleting(t *testing.T) {
 			for _, r := range b.remove("posts", append(ids, "987654")...) { // 410, and 404
 				require.Contains(t, applied(t, r).Note, "already gone")
 			}
-			tag := strconv.FormatInt(b.site.AddTerm(fake.Term{Taxonomy: "post_tag", Name: "x"}), 10)
-			applied(t, b.remove("tags", tag)[0])
-			require.Empty(t, b.site.Terms("post_tag"))
-			applied(t, b.remove("tags", tag)[0])
+			// Terms have no trash: without force the site refuses.
+			for table, taxonomy := range map[string]string{"tags": "post_tag", "categories": "category"} {
+				had := len(b.site.Terms(taxonomy))
+				term := strconv.FormatInt(b.site.AddTerm(fake.Term{Taxonomy: taxonomy, Name: "x"}), 10)
+				applied(t, b.remove(table, term)[0])
+				require.Len(t, b.site.Terms(taxonomy), had, table)
+				applied(t, b.remove(table, term)[0])
+			}
+			// Posts and pages have one, and force would pass it by.
+			page := strconv.FormatInt(b.site.AddPost(fake.Post{Type: "page", Title: "About"}), 10)
+			applied(t, b.remove("pages", page)[0])
+			require.Equal(t, "trash", b.post(page).Status)
+			for _, table := range []string{"posts", "pages"} {
+				for _, asked := range b.requests("DELETE", table) {
+					require.NotContains(t, asked.Query, "force", asked.Route)
+				}
+			}
 		})
 	}
 }
