@@ -20,9 +20,12 @@ type page[T any] struct {
 
 func (g *stage) connect(t *testing.T) api.Connection {
 	t.Helper()
-	return post[api.Connection](t, g, "/api/v1/connections", fmt.Sprintf(
-		`{"service":"wordpress","name":"Blog","credential":{"site":%q,"username":%q,"password":%q}}`,
-		g.siteURL, fake.AdminLogin, fake.AdminPassword), http.StatusCreated)
+	return post[api.Connection](t, g, "/api/v1/connections", g.blogCredential(), http.StatusCreated)
+}
+
+func (g *stage) blogCredential() string {
+	return fmt.Sprintf(`{"service":"wordpress","name":"Blog","credential":{"site":%q,"username":%q,"password":%q}}`,
+		g.siteURL, fake.AdminLogin, fake.AdminPassword)
 }
 
 // blog is a snapshot with the demo blog's posts, not yet downloaded.

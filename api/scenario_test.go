@@ -47,6 +47,7 @@ type stage struct {
 	user    models.User
 	token   string
 	uploads *uploads.Folder
+	engine  temporal.Client
 	schemas *jsonschema.Compiler
 	routes  map[string]bool // "GET /api/v1/…" of the document
 }
@@ -98,6 +99,7 @@ func newStage(t *testing.T) *stage {
 	engine := testkit.Dial(t, server, temporal.Options{
 		DataConverter: codec.DataConverter(keys), FailureConverter: codec.FailureConverter(keys), Namespace: server.Namespace(),
 	})
+	g.engine = engine
 	handler := api.New(api.Dependencies{
 		Store: s, Engine: engine, Registry: registry, Connecting: opener, Vault: keys, Uploads: g.uploads, Reconciler: kept{},
 		Live:  live.NewHub(live.NewStoreLog(s), log, time.Now),
