@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type DownloadStore interface {
 	connectionStore
 	Table(ctx context.Context, id string) (models.Table, error)
+	UpdateTable(ctx context.Context, id string, update store.TableUpdate) (models.Table, error)
 	ApplySchema(ctx context.Context, tableID string, columns []models.Column, name string, readOnly bool, why string) ([]models.SchemaChange, error)
 	BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error)
 	Run(ctx context.Context, runID string) (models.DownloadRun, error)
@@ -132,7 +134,8 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (result Begi
 		return BeginResult{RunID: run.ID, Mode: run.Mode, Wait: &wait}, nil
 	}
 	if err != nil {
-		return BeginResult{}, fmt.Errorf("describe table %s: %w", in.TableID, err)
+		err = fmt.Errorf("describe table %s: %w", in.TableID, err)
+		return BeginResult{}, errors.Join(err, noteGone(ctx, db, in.TableID, err))
 	}
 	// What a person calls the table stays; the service names it once, when it
 	// is added.
@@ -145,6 +148,20 @@ func (d *Downloads) BeginDownload(ctx context.Context, in RunInput) (result Begi
 		}
 	}
 	return BeginResult{RunID: run.ID, Mode: run.Mode, Resumed: run.Seen > 0, Warnings: warnings}, nil
+}
+
+// noteGone marks a table that the service has no longer; its records stay, and a
+// download that completes takes the mark away.
+func noteGone(ctx context.Context, db DownloadStore, tableID string, refused error) error {
+	e, ok := connectors.AsError(refused)
+	if !ok || e.Kind != connectors.KindNotFound {
+		return nil
+	}
+	gone := models.TableGone
+	if _, err := db.UpdateTable(ctx, tableID, store.TableUpdate{State: &gone}); err != nil {
+		return fmt.Errorf("mark table %s as gone: %w", tableID, err)
+	}
+	return nil
 }
 
 // modeFor says how a table can be read: changes alone where the service has

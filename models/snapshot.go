@@ -21,7 +21,7 @@ type TableState string
 const (
 	TableReady   TableState = "ready"   // readable; the last download, if any, has ended
 	TableEmpty   TableState = "empty"   // added, never downloaded
-	TableGone    TableState = "gone"    // the service no longer lists it
+	TableGone    TableState = "gone"    // the service no longer has it, as the last download found
 	TableDeleted TableState = "deleted" // removed here; its records wait for clean-up
 )
 

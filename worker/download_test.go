@@ -91,3 +91,23 @@ func TestDownloadOutlivesTroubleOfTheService(t *testing.T) {
 		require.Len(t, s.records(posts), 1500)
 	})
 }
+
+// Promise 2: breaks when a table that the service has no longer does not show as
+// gone, loses its records, or stays marked when it is back.
+func TestDownloadOfATableThatIsGone(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s *stack) {
+		table := s.downloaded(3)
+		s.service.with(func(f *faults) { f.gone = true })
+		job := s.until(s.download(models.DownloadFull, table), 30*time.Second, models.JobFailed)
+		require.Equal(t, "connector.not_found", job.Problem.Code)
+		stored, err := s.org.Table(t.Context(), table.ID)
+		require.NoError(t, err)
+		require.Equal(t, models.TableGone, stored.State)
+		require.Len(t, s.records(table), 3)
+		s.service.with(func(f *faults) { f.gone = false })
+		s.until(s.download(models.DownloadFull, table), 30*time.Second, models.JobCompleted)
+		stored, err = s.org.Table(t.Context(), table.ID)
+		require.NoError(t, err)
+		require.Equal(t, models.TableReady, stored.State)
+	})
+}

@@ -59,6 +59,8 @@ type faults struct {
 	onWrite     func(table string, n int) // called before each item written to a table
 	lookErr     error                     // looking up fails
 	lookErrOf   map[string]error          // looking up in a table fails
+
+	gone bool // there is no such table
 }
 
 func newService() *service {
@@ -172,6 +174,9 @@ func (a *account) Describe(_ context.Context, remoteID string, settings json.Raw
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	a.s.last[remoteID] = time.Now()
+	if a.s.gone {
+		return connectors.Schema{}, &connectors.Error{Kind: connectors.KindNotFound, Service: "memory", Tried: "describe " + remoteID, Words: "no such table"}
+	}
 	return connectors.Schema{RemoteID: remoteID, Name: remoteID, Columns: a.s.columns, Settings: settings}, nil
 }
 
