@@ -73,8 +73,6 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	// The engine needs a CLI that may have to be built; the store is opened
-	// first, so that a second process on the folder is refused at once.
 	s, engine, err := assembleDev(ctx, f, settings, guard.And(netguard.Loopback()))
 	if err != nil {
 		return err
@@ -118,34 +116,42 @@ func devSettings(f devFlags) (config.Settings, error) {
 	return settings, os.MkdirAll(f.dataDir, 0o700)
 }
 
+// assembleDev opens the store, starts the engine and makes the parts. The engine
+// needs a CLI that may have to be built, for minutes; the store is opened first,
+// so that a second process on the folder is refused at once.
 func assembleDev(ctx context.Context, f devFlags, settings config.Settings, guard netguard.Policy) (*system, *devserver.Server, error) {
-	cli, err := devserver.Finder{Report: func(line string) { say("%s", line) }}.Find(ctx)
+	s, err := openSystem(ctx, settings)
 	if err != nil {
 		return nil, nil, err
+	}
+	engine, err := startEngine(ctx, f, settings)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.close())
+	}
+	s.settings.TemporalAddress, s.settings.TemporalNamespace, s.settings.TemporalUIURL = engine.Address(), engine.Namespace(), engine.UIURL()
+	if err = s.makeParts(guard); err == nil {
+		err = s.store.Migrate(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.close(), stopEngine(ctx, engine))
+	}
+	return s, engine, nil
+}
+
+func startEngine(ctx context.Context, f devFlags, settings config.Settings) (*devserver.Server, error) {
+	cli, err := devserver.Finder{Report: func(line string) { say("%s", line) }}.Find(ctx)
+	if err != nil {
+		return nil, err
 	}
 	engine, err := devserver.Start(ctx, devserver.Options{
 		CLI: cli, DataDir: f.dataDir, Port: f.temporal, UIPort: f.temporalUI,
 		CodecEndpoint: settings.PublicURL + "/codec", Report: func(line string) { say("%s", line) },
 	})
 	if errors.Is(err, devserver.ErrInUse) {
-		return nil, nil, models.NewProblem(models.KindConflict, "store.in_use", "Another process runs on the folder "+f.dataDir+".",
+		return nil, models.NewProblem(models.KindConflict, "store.in_use", "Another process runs on the folder "+f.dataDir+".",
 			"Stop that one, or choose another folder with --data-dir.").Because(err)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	settings.TemporalAddress, settings.TemporalNamespace, settings.TemporalUIURL = engine.Address(), engine.Namespace(), engine.UIURL()
-	s, err := assemble(ctx, settings, guard)
-	if err == nil {
-		err = s.store.Migrate(ctx)
-	}
-	if err != nil {
-		if s != nil {
-			err = errors.Join(err, s.close())
-		}
-		return nil, nil, errors.Join(err, stopEngine(ctx, engine))
-	}
-	return s, engine, nil
+	return engine, err
 }
 
 func stopEngine(ctx context.Context, engine *devserver.Server) error {

@@ -89,6 +89,18 @@ func TestDoctorNamesAllBadSettingsAtOnce(t *testing.T) {
 	require.Equal(t, checkOK, examined(t, got)["data folder"].State)
 }
 
+// Breaks when a second process on a folder is refused only after a Temporal CLI
+// was looked for, which may take minutes to build.
+func TestDevIsRefusedAtOnceWhereAnotherRuns(t *testing.T) {
+	folder := t.TempDir()
+	held, err := store.Open(t.Context(), store.Config{URL: filepath.Join(folder, "scratch.db")})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, held.Close()) }()
+	got := local(t, map[string]string{"SCRATCH_TEMPORAL_CLI": filepath.Join(folder, "none")}, "dev", "--data-dir", folder, "--port", "0")
+	require.Equal(t, exitEnvironment, got.code)
+	require.Contains(t, got.err, "store.in_use")
+}
+
 // Breaks when doctor does not see that migrations, a worker or the namespace
 // are missing, or sees it where they are there.
 func TestDoctorOnPostgresAndTemporal(t *testing.T) {

@@ -38,6 +38,7 @@ import (
 type system struct {
 	settings   config.Settings
 	log        *slog.Logger
+	redactor   *telemetry.Redactor
 	vault      *vault.Vault
 	store      *store.Store
 	registry   *connectors.Registry
@@ -58,31 +59,41 @@ func newRegistry() (*connectors.Registry, error) {
 
 // assemble opens the store and makes the parts. It starts nothing; close ends
 // what it opened.
-func assemble(ctx context.Context, settings config.Settings, guard netguard.Policy) (_ *system, err error) {
-	s := &system{settings: settings}
-	redactor := telemetry.NewRedactor()
-	s.log = telemetry.NewLogger(telemetry.Options{Writer: os.Stderr, Level: settings.LogLevel.Slog(), Format: settings.LogFormat, Redactor: redactor})
+func assemble(ctx context.Context, settings config.Settings, guard netguard.Policy) (*system, error) {
+	s, err := openSystem(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.makeParts(guard); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openSystem opens the store alone. It comes first: the store refuses a second
+// process on one data folder before anything else there is touched.
+func openSystem(ctx context.Context, settings config.Settings) (*system, error) {
+	s := &system{settings: settings, redactor: telemetry.NewRedactor()}
+	s.log = telemetry.NewLogger(telemetry.Options{Writer: os.Stderr, Level: settings.LogLevel.Slog(), Format: settings.LogFormat, Redactor: s.redactor})
 	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	// The store comes first: it refuses a second process on one data folder
-	// before anything else there is touched.
-	if s.store, err = openStore(ctx, settings, s.log); err != nil {
-		return nil, err
-	}
+	var err error
+	s.store, err = openStore(ctx, settings, s.log)
+	return s, err
+}
+
+// makeParts makes what works on the store; the settings name the engine.
+func (s *system) makeParts(guard netguard.Policy) (err error) {
+	settings := s.settings
 	if s.vault, err = vault.Open(settings.VaultSource()); err != nil {
-		return nil, err
+		return err
 	}
 	if s.registry, err = newRegistry(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.sharing, err = openSharing(settings, s.log); err != nil {
-		return nil, err
+		return err
 	}
 	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: time.Now}
 	s.opener = &connecting.Opener{
@@ -93,12 +104,12 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 		Dial:       netguard.DialContext(guard),
 		Limiter:    s.limiter(),
 		Files:      s.uploads.Files,
-		Hide:       redactor.Hide,
+		Hide:       s.redactor.Hide,
 		Now:        time.Now,
 		Log:        s.log,
 	}
 	if s.engine, err = dialEngine(settings, s.vault, s.log); err != nil {
-		return nil, err
+		return err
 	}
 	s.hub = live.NewHub(live.NewStoreLog(s.store), s.log, time.Now)
 	s.joinEvents()
@@ -107,7 +118,7 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
 		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: time.Now, Log: s.log,
 	}
-	return s, nil
+	return nil
 }
 
 // joinEvents leads events from the store to the hubs, here and in the other
