@@ -3,6 +3,7 @@ package drill
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,9 @@ const (
 	perPage    = 100
 )
 
+// rowsOf is how many posts n pages bring: neighbours share a row.
+func rowsOf(pages int) int { return min(pages*(perPage-1)+1, drillPosts) }
+
 func asksForPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/wp/v2/posts") && r.URL.Query().Get("include") == ""
 }
@@ -27,10 +31,11 @@ func asksForPage(r *http.Request) bool {
 // not one transaction, or a run starts over.
 func TestKillDuringDownload(t *testing.T) {
 	t.Parallel()
-	site := newBlog(t, drillPosts)
+	struck := &phases{t: t, hit: map[phase]bool{}}
+	t.Cleanup(struck.requireAll)
 	eachSeed(t, func(t *testing.T, m mode, seed int, aim phase) {
 		chance := chanceOf(t, seed)
-		b := &blog{t: t, address: site.address}
+		b := newBlog(t, drillPosts) // of its own: its log says where the kill struck
 		g := newGate(t, b)
 		p := m.start(t)
 		s := p.open(g.address)
@@ -40,15 +45,19 @@ func TestKillDuringDownload(t *testing.T) {
 		passed := g.count(asksForPage)
 		sh := &shot{
 			t: t, chance: chance, blog: b, gate: g, victim: m.victim(p), matches: asksForPage,
-			settled: func() bool { return stored() >= passed()*perPage },
+			settled: func() bool { return stored() >= rowsOf(passed()) },
 		}
 		skip := chance.IntN(drillPosts/perPage - 60)
 		sh.fire(aim, skip)
 		job := s.startDownload()
 		sh.await()
 		before, asked := stored(), passed()
-		t.Logf("killed %s after %d pages had been asked for: %d records stored, %d pages unanswered",
-			aim, asked, before, len(sh.unanswered(isPage, 0)))
+		hit := sh.downloadHit(asked, before)
+		t.Logf("seed %d: aimed %s, hit %s: %d pages asked for, %d records stored", seed, aim, hit, asked, before)
+		if aim != anyMoment {
+			require.Contains(t, hit, aim, "the kill struck elsewhere than it was aimed at")
+		}
+		struck.add(hit)
 		require.Less(t, before, drillPosts, "the kill came too late to be one")
 		require.Zero(t, before-p.db.number(`SELECT count(DISTINCT remote_id) FROM `+records), "records were stored twice")
 
@@ -69,6 +78,64 @@ func TestKillDuringDownload(t *testing.T) {
 		require.EqualValues(t, drillPosts, next.Progress.Unchanged)
 		requireSameRows(t, p.db, records, b)
 	})
+}
+
+// downloadHit tells from the blog's log and from SQL where the kill struck. The
+// next page is asked for while the last one is stored, so it may strike in
+// several phases.
+func (s *shot) downloadHit(asked, stored int) []phase {
+	s.t.Helper()
+	var hit []phase
+	pending, answered := len(s.unanswered(isPage, 0)), 0
+	for _, e := range only(s.blog.log(0), isPage) {
+		if e.Ended != nil && e.Ended.Before(s.at) {
+			answered++
+		}
+	}
+	if asked > answered+pending {
+		hit = append(hit, beforeSend)
+	}
+	if pending > 0 {
+		hit = append(hit, afterSend)
+	}
+	switch {
+	case stored >= rowsOf(answered):
+	case s.told:
+		hit = append(hit, beforeCommit)
+	default:
+		hit = append(hit, afterAnswer)
+	}
+	return hit
+}
+
+// phases are where the kills of all seeds struck.
+type phases struct {
+	t   *testing.T
+	mu  sync.Mutex
+	hit map[phase]bool
+}
+
+func (p *phases) add(hit []phase) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range hit {
+		p.hit[one] = true
+	}
+}
+
+// requireAll fails when a phase was struck by no seed, where there are enough
+// of them to aim at each.
+func (p *phases) requireAll() {
+	if p.t.Failed() || seeds(p.t)*len(modes) < len(aims) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, aim := range aims {
+		if aim != anyMoment && !p.hit[aim] {
+			p.t.Errorf("no kill struck %s", aim)
+		}
+	}
 }
 
 // requireSameRows holds titles and contents against the blog's own.
