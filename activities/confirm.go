@@ -137,11 +137,17 @@ func (c *confirming) sweep(ctx context.Context) (ConfirmResult, error) {
 			if err := c.remove(ctx); err != nil {
 				return ConfirmResult{}, err
 			}
-		case c.result.Gone > askAbove && float64(c.result.Gone) > askShare*float64(c.of):
+		case tooMany(c.result.Gone, c.of):
 			c.result.NeedsDecision = true
 			return c.result, nil
 		}
 	}
+}
+
+// tooMany says whether a person is asked before so many records of a table are
+// removed (Promise 2).
+func tooMany(gone, of int64) bool {
+	return gone > askAbove && float64(gone) > askShare*float64(of)
 }
 
 func (c *confirming) remove(ctx context.Context) error {
@@ -201,7 +207,7 @@ func (c *confirming) askByID(ctx context.Context, reader connectors.IDReader, ca
 		if err != nil {
 			return nil, err
 		}
-		for _, remoteID := range answer.Missing { // an id in neither list says nothing
+		for _, remoteID := range answer.Missing { // Promise 2: an id in neither list says nothing
 			if id, asked := byRemote[remoteID]; asked {
 				gone = append(gone, id)
 			}

@@ -80,7 +80,7 @@ func (s *sending) settlement(ctx context.Context, step string, r prepared, resul
 		return settled, true
 	case connectors.NotSent:
 		return s.notSent(ctx, settled, result.Err), true
-	case connectors.Failed:
+	case connectors.Failed: // Promise 6: its own error, whatever became of the others
 		settled.State, settled.StepState, settled.Problem = models.ItemFailed, models.ItemFailed, problemOf(result.Err)
 		return settled, true
 	case connectors.Unknown: // Promise 5: looked up before anything is sent again

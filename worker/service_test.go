@@ -59,8 +59,7 @@ type faults struct {
 	onWrite     func(table string, n int) // called before each item written to a table
 	lookErr     error                     // looking up fails
 	lookErrOf   map[string]error          // looking up in a table fails
-
-	gone bool // there is no such table
+	gone        bool                      // there is no such table
 }
 
 func newService() *service {
