@@ -70,6 +70,7 @@ type socket struct {
 	queue chan Message
 	gone  context.CancelFunc
 	moves *rate.Limiter // of presence
+	words *rate.Limiter // about too much of it: a flood is not answered by one
 
 	once   sync.Once
 	topics map[string]*subscription // used by the reading goroutine only
@@ -99,7 +100,7 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 	defer cancel()
 	s := &socket{
 		hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel,
-		moves: rate.NewLimiter(presenceRate, presenceBurst), topics: map[string]*subscription{},
+		moves: rate.NewLimiter(presenceRate, presenceBurst), words: rate.NewLimiter(1, 1), topics: map[string]*subscription{},
 	}
 	h.opened(1)
 	defer h.opened(-1)
@@ -238,7 +239,9 @@ func (s *socket) presence(r Request) {
 		return
 	}
 	if !s.moves.AllowN(s.hub.now(), 1) {
-		s.refuse(r.Topic, "live.presence_too_often", "Presence is told at most 20 times a second.", "Send the last place only.")
+		if s.words.AllowN(s.hub.now(), 1) {
+			s.refuse(r.Topic, "live.presence_too_often", "Presence is told at most 20 times a second.", "Send the last place only.")
+		}
 		return
 	}
 	data, err := json.Marshal(models.PresenceChanged{UserID: s.actor.UserID, Name: s.actor.Name, Tab: s.actor.Tab, At: r.Data})
