@@ -139,6 +139,8 @@ func TestDatabaseGoesAwayInMidDownload(t *testing.T) {
 		INSERT INTO long SELECT n, repeat('x', 4000) || n FROM generate_series(1, 10000) n`)
 	table := d.table("public.long", "{}")
 	job := s.download(models.DownloadFull, table)
+	// A reading that gave no page yet begins anew, and spans nothing.
+	require.Eventually(t, func() bool { return len(s.records(table)) > 0 }, time.Minute, time.Millisecond, "no page was stored")
 	require.Eventually(t, func() bool {
 		return len(d.lines(`SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'scratch' AND query LIKE 'SELECT%ORDER BY t.%' AND wait_event = 'ClientWrite'`)) > 0
