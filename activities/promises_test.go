@@ -221,7 +221,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &resolving{remote: &remote{connector: holds{}}}
 			c.result.Key = lost.ID
-			settled := s.decide([]models.Item{lost}, []connectors.FindResult{c.result}, map[string][]connectors.Record{lost.ID: c.found}, c.open)
+			settled := s.decide([]models.Item{lost}, []connectors.FindResult{c.result}, map[string][]connectors.Record{lost.ID: c.found}, nil, c.open)
 			if c.want == "" {
 				require.Empty(t, settled)
 				return
@@ -233,7 +233,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 	t.Run("two lost creates, one match", func(t *testing.T) {
 		s := &resolving{remote: &remote{connector: holds{}}}
 		found := map[string][]connectors.Record{lost.ID: at("7"), other.ID: at("7")}
-		settled := s.decide([]models.Item{lost, other}, []connectors.FindResult{{Key: lost.ID, Settled: true}, {Key: other.ID, Settled: true}}, found, []models.Item{lost, other})
+		settled := s.decide([]models.Item{lost, other}, []connectors.FindResult{{Key: lost.ID, Settled: true}, {Key: other.ID, Settled: true}}, found, nil, []models.Item{lost, other})
 		require.Len(t, settled, 2)
 		require.Equal(t, models.ItemUnknown, settled[0].State)
 		require.Equal(t, models.ItemUnknown, settled[1].State)

@@ -194,6 +194,7 @@ func (c *check) find(schema connectors.Schema, after time.Time, item connectors.
 	require.True(c, ok, "what creates finds what a lost answer made")
 	ask := []connectors.FindItem{{Key: item.Key, Values: item.Values, After: after, Marker: item.Marker}}
 	for {
+		ask[0].Ago = time.Since(after)
 		results, err := finder.FindCreated(c.ctx, schema, ask)
 		c.met(err)
 		require.NoError(c, err)

@@ -35,7 +35,15 @@ func (g *Gate) Shut() {
 func (g *Gate) Open() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.shut && (g.until.IsZero() || g.now().Before(g.until))
+	return !g.shut && (g.until.IsZero() || !over(g.now(), g.until))
+}
+
+// over reports whether a moment has passed, by the time that went by since it was
+// set and by the wall clock. The first does not hear of a wall clock set back;
+// the second is the one that goes on while the machine sleeps. Where they
+// disagree nothing starts (Promise 5).
+func over(now, until time.Time) bool {
+	return !now.Before(until) || !now.Round(0).Before(until)
 }
 
 type gateKey struct{}

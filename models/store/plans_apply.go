@@ -254,10 +254,11 @@ func (o *Org) ItemsToSend(ctx context.Context, planID, tableID string, op models
 	return itemsOf(rows), o.s.explain(ctx, err)
 }
 
-// LeaseItems takes the right to send planned items until a moment, and gives
+// LeaseItems takes the right to send planned items for a time from now, and gives
 // those it got: not the ones that another holder has or that are planned no
-// more. until is compared by the store's clock.
-func (o *Org) LeaseItems(ctx context.Context, ids []string, holder string, until time.Time) ([]models.Item, error) {
+// more. No time frees them at once. Whose time is over is judged by the clock
+// that all processes share (Promise 5), never by the caller's.
+func (o *Org) LeaseItems(ctx context.Context, ids []string, holder string, ttl time.Duration) ([]models.Item, error) {
 	var leased []itemRow
 	err := o.tx(ctx, func(tx *Tx) error {
 		leased = nil
@@ -265,19 +266,23 @@ func (o *Org) LeaseItems(ctx context.Context, ids []string, holder string, until
 		if err != nil {
 			return err
 		}
+		if err := tx.readClock(); err != nil {
+			return err
+		}
+		until := stored(tx.now.Add(ttl))
 		mine := make([]string, 0, len(locked))
 		for _, row := range locked {
 			free := row.Lease == "" || row.Lease == holder || row.LeaseUntil == nil || !row.LeaseUntil.After(tx.now)
 			if row.State != models.ItemPlanned || !free {
 				continue
 			}
-			row.Lease, row.LeaseUntil = holder, storedPtr(&until)
+			row.Lease, row.LeaseUntil = holder, &until
 			leased, mine = append(leased, row), append(mine, row.ID)
 		}
 		if len(mine) == 0 {
 			return nil
 		}
-		return tx.rows(&itemRow{}).Where("id IN ?", mine).Updates(map[string]any{"lease": holder, "lease_until": stored(until)}).Error
+		return tx.rows(&itemRow{}).Where("id IN ?", mine).Updates(map[string]any{"lease": holder, "lease_until": until}).Error
 	})
 	return itemsOf(leased), err
 }
@@ -301,7 +306,11 @@ func (tx *Tx) lockItems(ids []string) ([]itemRow, error) {
 // out, else "item.lease_lost". A first step takes planned items; a later one
 // may also take items of the same holder that are sending. The plan must be
 // the one being applied, else "plan.not_applying".
-func (o *Org) MarkSending(ctx context.Context, ids []string, holder, step string, at time.Time) error {
+//
+// The intent is dated by the clock that all processes share, and so are the
+// records of a page (SavePage): what a create made is never older here than its
+// intent, whoever sent it and whoever downloaded it.
+func (o *Org) MarkSending(ctx context.Context, ids []string, holder, step string) error {
 	return o.tx(ctx, func(tx *Tx) error {
 		rows, err := tx.lockItems(ids)
 		if err != nil {
@@ -309,6 +318,9 @@ func (o *Org) MarkSending(ctx context.Context, ids []string, holder, step string
 		}
 		if len(rows) != len(ids) {
 			return notFound("item", missingOf(ids, rows))
+		}
+		if err := tx.readClock(); err != nil {
+			return err
 		}
 		plans := map[string]int64{}
 		for _, row := range rows {
@@ -325,7 +337,7 @@ func (o *Org) MarkSending(ctx context.Context, ids []string, holder, step string
 			}
 		}
 		for i := range rows {
-			intend(&rows[i], step, stored(at))
+			intend(&rows[i], step, tx.now)
 		}
 		if err := tx.saveItems(rows); err != nil {
 			return err
