@@ -27,6 +27,16 @@ const (
 // takes. Who may write is decided by the server's clock itself (Tx.readClock).
 func (s *Store) Now() time.Time { return s.clock() }
 
+// ClockAhead is how far this process's own clock was ahead of the database
+// server's when they were last held against each other; negative: behind. It is
+// zero on SQLite.
+func (s *Store) ClockAhead() time.Duration {
+	if s.shared == nil {
+		return 0
+	}
+	return s.shared.at.Load().off()
+}
+
 // Now reads the clock that leases and outcomes are stamped by, exactly: one
 // statement on PostgreSQL.
 func (o *Org) Now(ctx context.Context) (time.Time, error) {

@@ -36,7 +36,7 @@ type Store struct {
 	log         *slog.Logger
 	clock       func() time.Time // Store.Now
 	now         func() time.Time // the same, as both databases store it
-	shared      *sharedClock // nil on SQLite
+	shared      *sharedClock     // nil on SQLite
 	close       func() error
 
 	mu        sync.RWMutex
