@@ -22,7 +22,7 @@ func (s *stack) workOff(url string, off time.Duration) {
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, db.Close()) })
 	opener := *s.opener
-	opener.Now = db.Now
+	opener.Now = now
 	s.worker = New(Config{
 		Client: s.engine, Store: db, Open: &opener, Now: now, Lease: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})
