@@ -101,7 +101,7 @@ func (s *resolving) unknownHere(ctx context.Context, items []models.Item, result
 	for _, r := range results {
 		for _, c := range r.Candidates {
 			since, here := known[c.RemoteID]
-			switch {
+			switch { // Promise 5: by what was known before, and where that is in doubt not at all
 			case !here || since.After(sent[r.Key]):
 				fresh[r.Key] = append(fresh[r.Key], c)
 			case since.After(sent[r.Key].Add(-clockDoubt)):

@@ -57,7 +57,7 @@ func (p *Publishes) timed(ctx context.Context, db PublishStore) (*Publishes, err
 	if err != nil {
 		return nil, fmt.Errorf("read the database's clock: %w", err)
 	}
-	own, read := p.Now, p.Now() // afterwards: rather late than early
+	own, read := p.Now, p.Now() // Promise 5: afterwards, so rather late than early
 	timed := *p
 	timed.Now = func() time.Time { return shared.Add(own().Sub(read)) }
 	return &timed, nil

@@ -131,7 +131,7 @@ func freeAt(item models.Item, d connectors.Definition) time.Time {
 }
 
 // lastStart is when the last request for an item may have started: the end of
-// its lease. A create that was sent before, and put back, keeps its first intent.
+// its lease (Promise 5). A create that was sent before, and put back, keeps its first intent.
 func lastStart(item models.Item) time.Time {
 	last := time.Time{}
 	if item.LeaseUntil != nil {

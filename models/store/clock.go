@@ -99,6 +99,8 @@ func newSharedClock(own func() time.Time, log *slog.Logger) *sharedClock {
 	return &sharedClock{own: own, log: log, cancel: func() {}}
 }
 
+// now is close to the server's time however wrong our own clock is: what one
+// process stamps is held against what another does (Promise 5).
 func (c *sharedClock) now() time.Time {
 	own := c.own()
 	if at := c.at.Load(); at != nil {
