@@ -243,6 +243,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 // bereft is a store whose table was removed while items of it were in flight.
 type bereft struct {
 	settles
+	now   time.Time
 	items []models.Item
 }
 
@@ -250,6 +251,7 @@ func (b *bereft) Table(context.Context, string) (models.Table, error) {
 	return models.Table{}, models.NewProblem(models.KindNotFound, "table.not_found", "there is no table tbl_1", "")
 }
 func (b *bereft) InFlight(context.Context, string) ([]models.Item, error) { return b.items, nil }
+func (b *bereft) Now(context.Context) (time.Time, error)                  { return b.now, nil }
 func (b *bereft) Alive(context.Context, string) error                     { return nil }
 
 // Promise 5: breaks when an item in flight of a table that was removed is asked
@@ -258,7 +260,7 @@ func (b *bereft) Alive(context.Context, string) error                     { retu
 func TestItemsOfARemovedTableAreAPersonsMatter(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	long, just := now.Add(-time.Hour), now.Add(-time.Second)
-	db := &bereft{items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
+	db := &bereft{now: now, items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
 	p := &Publishes{Store: func(string) PublishStore { return db }, Now: func() time.Time { return now }}
 	var suite testsuite.WorkflowTestSuite
 	environment := suite.NewTestActivityEnvironment()
