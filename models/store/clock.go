@@ -114,7 +114,7 @@ func (c *sharedClock) start(ctx context.Context, pool *sql.DB) error {
 	if err := c.measure(ctx, pool); err != nil {
 		return err
 	}
-	ctx, c.cancel = context.WithCancel(context.Background())
+	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx)) // it outlives the opening
 	c.work.Go(func() {
 		ticker := time.NewTicker(measureEvery)
 		defer ticker.Stop()
