@@ -43,7 +43,7 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 		}
 		find := connectors.FindItem{Key: item.ID, Values: values, Marker: item.Marker}
 		if item.SentAt != nil {
-			find.After = *item.SentAt
+			find.After, find.Ago = *item.SentAt, s.now().Sub(lastStart(item))
 		}
 		asked = append(asked, find)
 	}
@@ -54,7 +54,7 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := s.unknownHere(ctx, items, results)
+	fresh, doubted, err := s.unknownHere(ctx, items, results)
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +62,23 @@ func (s *resolving) lookForCreated(ctx context.Context, items []models.Item) ([]
 	if err != nil {
 		return nil, fmt.Errorf("find other open creates of table %s: %w", s.remote.table.ID, err)
 	}
-	return append(lost, s.decide(items, results, fresh, open)...), nil
+	return append(lost, s.decide(items, results, fresh, doubted, open)...), nil
 }
+
+// clockDoubt is how far two times that the database stamped may be in the wrong
+// order: its server's clock may have been set, or another server have taken its
+// place.
+const clockDoubt = time.Minute
 
 // unknownHere keeps, per item, the candidates that nothing here knew when the
 // item was sent. One that a download brought in since stays a candidate: were
 // it left out, the record would be created a second time (Promise 5).
-func (s *resolving) unknownHere(ctx context.Context, items []models.Item, results []connectors.FindResult) (map[string][]connectors.Record, error) {
+//
+// One that came shortly before stays a candidate too, and is doubted: it may be
+// what the create made, under a clock that was set back in between, and may as
+// well be another's. Neither is it taken for the create's nor is the create sent
+// again.
+func (s *resolving) unknownHere(ctx context.Context, items []models.Item, results []connectors.FindResult) (fresh map[string][]connectors.Record, doubted map[string]bool, err error) {
 	var all []string
 	for _, r := range results {
 		for _, c := range r.Candidates {
@@ -77,9 +87,8 @@ func (s *resolving) unknownHere(ctx context.Context, items []models.Item, result
 	}
 	var known map[string]time.Time
 	if len(all) > 0 {
-		var err error
 		if known, err = s.db.KnownRemoteIDs(ctx, s.remote.table.ID, all); err != nil {
-			return nil, fmt.Errorf("find records of table %s: %w", s.remote.table.ID, err)
+			return nil, nil, fmt.Errorf("find records of table %s: %w", s.remote.table.ID, err)
 		}
 	}
 	sent := make(map[string]time.Time, len(items))
@@ -88,18 +97,24 @@ func (s *resolving) unknownHere(ctx context.Context, items []models.Item, result
 			sent[item.ID] = *item.SentAt
 		}
 	}
-	fresh := make(map[string][]connectors.Record, len(results))
+	fresh, doubted = make(map[string][]connectors.Record, len(results)), map[string]bool{}
 	for _, r := range results {
 		for _, c := range r.Candidates {
-			if since, here := known[c.RemoteID]; !here || since.After(sent[r.Key]) {
+			since, here := known[c.RemoteID]
+			switch { // Promise 5: by what was known before, and where that is in doubt not at all
+			case !here || since.After(sent[r.Key]):
 				fresh[r.Key] = append(fresh[r.Key], c)
+			case since.After(sent[r.Key].Add(-clockDoubt)):
+				fresh[r.Key], doubted[r.Key] = append(fresh[r.Key], c), true
 			}
 		}
 	}
-	return fresh, nil
+	return fresh, doubted, nil
 }
 
-func (s *resolving) decide(items []models.Item, results []connectors.FindResult, fresh map[string][]connectors.Record, open []models.Item) []store.Settlement {
+// decide settles what can be told. fresh are each item's candidates; where one of
+// them is doubted, none is adopted unless the service kept our key.
+func (s *resolving) decide(items []models.Item, results []connectors.FindResult, fresh map[string][]connectors.Record, doubted map[string]bool, open []models.Item) []store.Settlement {
 	byID := make(map[string]models.Item, len(items))
 	for _, item := range items {
 		byID[item.ID] = item
@@ -119,21 +134,24 @@ func (s *resolving) decide(items []models.Item, results []connectors.FindResult,
 		candidates := fresh[r.Key]
 		// Promise 5: one match, which nothing else could be the making of.
 		switch {
-		case len(candidates) == 1 && (r.Exact || claims[candidates[0].RemoteID] == 1 && !s.twin(item, open)):
+		case len(candidates) == 1 && (r.Exact || !doubted[r.Key] && claims[candidates[0].RemoteID] == 1 && !s.twin(item, open)):
 			settlements = append(settlements, s.appliedAs(item, candidates[0]))
 		case len(candidates) == 0 && r.Settled:
 			// None stands that could be it, and the lookups are up to date: it
 			// was not made.
 			settlements = append(settlements, store.Settlement{ItemID: item.ID, State: models.ItemPlanned})
 		case len(candidates) > 0 && r.Settled:
-			settlements = append(settlements, unknown(item, severalWhy(candidates)))
+			settlements = append(settlements, unknown(item, severalWhy(candidates, doubted[r.Key])))
 		}
 	}
 	return settlements
 }
 
-func severalWhy(candidates []connectors.Record) string {
-	if len(candidates) == 1 {
+func severalWhy(candidates []connectors.Record, doubted bool) string {
+	switch {
+	case len(candidates) == 1 && doubted:
+		return "record " + candidates[0].RemoteID + " could be it; it came here at about the time this was sent, so it may have been there before."
+	case len(candidates) == 1:
 		return "record " + candidates[0].RemoteID + " could be it, and could as well be that of another, equal create."
 	}
 	return fmt.Sprintf("%d records at the service could be it.", len(candidates))

@@ -31,10 +31,11 @@ func TestWhatADownloadBroughtInSinceStaysACandidate(t *testing.T) {
 	s := &resolving{remote: &remote{}, db: knowing{since: map[string]time.Time{
 		"old": sent.Add(-time.Hour), "new": sent.Add(time.Second), "made": {}, // by another create
 	}}}
-	fresh, err := s.unknownHere(t.Context(), items, results)
+	fresh, doubted, err := s.unknownHere(t.Context(), items, results)
 	require.NoError(t, err)
 	require.Equal(t, []connectors.Record{{RemoteID: "new"}}, fresh["itm_1"])
-	settled := s.decide(items, results, fresh, nil)
+	require.Empty(t, doubted)
+	settled := s.decide(items, results, fresh, doubted, nil)
 	require.Len(t, settled, 1)
 	require.Equal(t, models.ItemApplied, settled[0].State)
 	require.Equal(t, "new", settled[0].RemoteID)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/wait"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
@@ -81,7 +82,7 @@ func (p *place) release() {
 // retries.
 func (p *place) aside(ctx context.Context, d time.Duration) error {
 	p.release()
-	if err := pause(ctx, d); err != nil {
+	if err := wait.For(ctx, d); err != nil {
 		return err
 	}
 	return p.take(ctx)

@@ -79,15 +79,3 @@ func (p *pulse) end() {
 // stopping is closed when the worker drains: an activity then returns at its
 // next checkpoint and goes on elsewhere.
 func stopping(ctx context.Context) <-chan struct{} { return activity.GetWorkerStopChannel(ctx) }
-
-// pause waits, or returns early with the context's error.
-func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

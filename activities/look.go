@@ -74,7 +74,7 @@ func (s *sending) lookFailed(ctx context.Context, ready []prepared, err error) e
 // release ends the leases of items that were not sent, so that the next turn
 // need not wait for them.
 func (s *sending) release(ctx context.Context, ready []prepared) error {
-	if _, err := s.db.LeaseItems(ctx, ids(ready), s.holder, s.now()); err != nil {
+	if _, err := s.db.LeaseItems(ctx, ids(ready), s.holder, 0); err != nil {
 		return fmt.Errorf("release items of plan %s: %w", s.in.PlanID, err)
 	}
 	return nil

@@ -221,7 +221,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &resolving{remote: &remote{connector: holds{}}}
 			c.result.Key = lost.ID
-			settled := s.decide([]models.Item{lost}, []connectors.FindResult{c.result}, map[string][]connectors.Record{lost.ID: c.found}, c.open)
+			settled := s.decide([]models.Item{lost}, []connectors.FindResult{c.result}, map[string][]connectors.Record{lost.ID: c.found}, nil, c.open)
 			if c.want == "" {
 				require.Empty(t, settled)
 				return
@@ -233,7 +233,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 	t.Run("two lost creates, one match", func(t *testing.T) {
 		s := &resolving{remote: &remote{connector: holds{}}}
 		found := map[string][]connectors.Record{lost.ID: at("7"), other.ID: at("7")}
-		settled := s.decide([]models.Item{lost, other}, []connectors.FindResult{{Key: lost.ID, Settled: true}, {Key: other.ID, Settled: true}}, found, []models.Item{lost, other})
+		settled := s.decide([]models.Item{lost, other}, []connectors.FindResult{{Key: lost.ID, Settled: true}, {Key: other.ID, Settled: true}}, found, nil, []models.Item{lost, other})
 		require.Len(t, settled, 2)
 		require.Equal(t, models.ItemUnknown, settled[0].State)
 		require.Equal(t, models.ItemUnknown, settled[1].State)
@@ -243,6 +243,7 @@ func TestWhichRecordALostCreateMade(t *testing.T) {
 // bereft is a store whose table was removed while items of it were in flight.
 type bereft struct {
 	settles
+	now   time.Time
 	items []models.Item
 }
 
@@ -250,6 +251,7 @@ func (b *bereft) Table(context.Context, string) (models.Table, error) {
 	return models.Table{}, models.NewProblem(models.KindNotFound, "table.not_found", "there is no table tbl_1", "")
 }
 func (b *bereft) InFlight(context.Context, string) ([]models.Item, error) { return b.items, nil }
+func (b *bereft) Now(context.Context) (time.Time, error)                  { return b.now, nil }
 func (b *bereft) Alive(context.Context, string) error                     { return nil }
 
 // Promise 5: breaks when an item in flight of a table that was removed is asked
@@ -258,7 +260,7 @@ func (b *bereft) Alive(context.Context, string) error                     { retu
 func TestItemsOfARemovedTableAreAPersonsMatter(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	long, just := now.Add(-time.Hour), now.Add(-time.Second)
-	db := &bereft{items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
+	db := &bereft{now: now, items: []models.Item{{ID: "itm_old", TableID: "tbl_1", SentAt: &long, Lease: "w1"}, {ID: "itm_new", TableID: "tbl_1", SentAt: &just}}}
 	p := &Publishes{Store: func(string) PublishStore { return db }, Now: func() time.Time { return now }}
 	var suite testsuite.WorkflowTestSuite
 	environment := suite.NewTestActivityEnvironment()

@@ -22,8 +22,8 @@ type PublishStore interface {
 	Table(ctx context.Context, id string) (models.Table, error)
 	Record(ctx context.Context, tableID string, id int64) (models.Record, error)
 	ItemsToSend(ctx context.Context, planID, tableID string, op models.Operation, limit int) ([]models.Item, error)
-	LeaseItems(ctx context.Context, ids []string, holder string, until time.Time) ([]models.Item, error)
-	MarkSending(ctx context.Context, ids []string, holder, step string, at time.Time) error
+	LeaseItems(ctx context.Context, ids []string, holder string, ttl time.Duration) ([]models.Item, error)
+	MarkSending(ctx context.Context, ids []string, holder, step string) error
 	SettleItems(ctx context.Context, settlements []store.Settlement) error
 	InFlight(ctx context.Context, planID string) ([]models.Item, error)
 	OpenCreates(ctx context.Context, tableID string) ([]models.Item, error)
@@ -32,6 +32,8 @@ type PublishStore interface {
 	NeedReadBack(ctx context.Context, planID string, limit int) ([]models.Item, error)
 	SkipPlanned(ctx context.Context, planID, why string, tables ...string) error
 	FinishPlan(ctx context.Context, planID string, state models.PlanState) error
+	// Now is the clock that leases and outcomes are stamped by.
+	Now(ctx context.Context) (time.Time, error)
 	Alive(ctx context.Context, jobID string) error
 }
 
@@ -39,9 +41,26 @@ type PublishStore interface {
 type Publishes struct {
 	Store func(organizationID string) PublishStore
 	Open  Opener
-	Now   func() time.Time
+	// Now is this process's clock. It may be wrong: it measures how long things
+	// take, and is never held against a stored time (timed).
+	Now func() time.Time
 	// Lease is how long a batch may start requests; 0 takes the default.
 	Lease time.Duration
+}
+
+// timed gives p with a clock that runs as the one leases and outcomes are stamped
+// by (Promise 5): a worker whose own clock is ahead would take the lease of a
+// batch that is being sent for over, and look, and send again, too early. It is
+// read once; from there on counts how much time passed here.
+func (p *Publishes) timed(ctx context.Context, db PublishStore) (*Publishes, error) {
+	shared, err := db.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's clock: %w", err)
+	}
+	own, read := p.Now, p.Now() // Promise 5: afterwards, so rather late than early
+	timed := *p
+	timed.Now = func() time.Time { return shared.Add(own().Sub(read)) }
+	return &timed, nil
 }
 
 // Group is the items of one operation on one table.

@@ -33,6 +33,9 @@ func (p *Publishes) ReadBackItems(ctx context.Context, in contract.PublishInput)
 	if err != nil {
 		return result, fmt.Errorf("read back items of plan %s: %w", in.PlanID, err)
 	}
+	if p, err = p.timed(ctx, db); err != nil {
+		return result, err
+	}
 	var failed error // of one table; the others are read all the same
 	for _, of := range byTable(items) {
 		if err := p.readBack(ctx, db, of, &result); err != nil {

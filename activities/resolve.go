@@ -40,6 +40,9 @@ func (p *Publishes) ResolveItems(ctx context.Context, in ResolveInput) (ResolveR
 	if err != nil {
 		return ResolveResult{}, fmt.Errorf("find out about items of plan %s: %w", in.PlanID, err)
 	}
+	if p, err = p.timed(ctx, db); err != nil {
+		return ResolveResult{}, err
+	}
 	result := ResolveResult{}
 	for _, of := range byGroup(items) {
 		if err := p.resolveGroup(ctx, db, in, of, &result); err != nil {
@@ -124,14 +127,20 @@ func (p *Publishes) removed(ctx context.Context, db PublishStore, in ResolveInpu
 // freeAt is when nothing of an item can be on its way any more: its lease has
 // ended, so nothing starts, and what had started has had its time.
 func freeAt(item models.Item, d connectors.Definition) time.Time {
-	free := time.Time{}
+	return lastStart(item).Add(requestTimeout(d))
+}
+
+// lastStart is when the last request for an item may have started: the end of
+// its lease (Promise 5). A create that was sent before, and put back, keeps its first intent.
+func lastStart(item models.Item) time.Time {
+	last := time.Time{}
 	if item.LeaseUntil != nil {
-		free = *item.LeaseUntil
+		last = *item.LeaseUntil
 	}
-	if item.SentAt != nil && item.SentAt.After(free) {
-		free = *item.SentAt
+	if item.SentAt != nil && item.SentAt.After(last) {
+		last = *item.SentAt
 	}
-	return free.Add(requestTimeout(d))
+	return last
 }
 
 func (r *ResolveResult) later(at time.Time) {

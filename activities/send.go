@@ -161,8 +161,10 @@ func (s *sending) batch(ctx context.Context, items []models.Item) error {
 	}
 	step := nextStep(s.remote, ready[0].item)
 	ready = slices.DeleteFunc(ready, func(r prepared) bool { return nextStep(s.remote, r.item) != step }) // theirs is the next batch
+	// By our own clock, and measured from before the lease begins: whatever that
+	// clock shows, the last request starts before the lease ends (Promise 5).
 	until := s.now().Add(s.leaseFor)
-	if ready, err = s.lease(ctx, ready, until); err != nil || len(ready) == 0 {
+	if ready, err = s.lease(ctx, ready); err != nil || len(ready) == 0 {
 		return err
 	}
 	if step == string(s.in.Op) {
@@ -177,7 +179,7 @@ func (s *sending) batch(ctx context.Context, items []models.Item) error {
 	}
 	// Promise 5: the intent is on disk before the request is on its way. It
 	// fails when the lease was lost meanwhile.
-	if err := s.db.MarkSending(ctx, ids(ready), s.holder, step, s.now()); err != nil {
+	if err := s.db.MarkSending(ctx, ids(ready), s.holder, step); err != nil {
 		return fmt.Errorf("mark %d items of plan %s as sending: %w", len(ready), s.in.PlanID, err)
 	}
 	results, sent := s.send(ctx, step, ready, until)
@@ -218,8 +220,8 @@ func neverCreated(w *waitError) *models.Problem {
 }
 
 // lease takes the right to send; what another holder has is set aside.
-func (s *sending) lease(ctx context.Context, ready []prepared, until time.Time) ([]prepared, error) {
-	leased, err := s.db.LeaseItems(ctx, ids(ready), s.holder, until)
+func (s *sending) lease(ctx context.Context, ready []prepared) ([]prepared, error) {
+	leased, err := s.db.LeaseItems(ctx, ids(ready), s.holder, s.leaseFor)
 	if err != nil {
 		return nil, fmt.Errorf("lease items of plan %s: %w", s.in.PlanID, err)
 	}

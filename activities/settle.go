@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/wait"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 )
@@ -130,7 +131,7 @@ func (s *sending) recordTried(ctx context.Context, settlements []store.Settlemen
 		if err = s.record(ctx, settlements); err == nil {
 			return nil
 		}
-		if waited := pause(ctx, 200*time.Millisecond<<try); waited != nil {
+		if waited := wait.For(ctx, 200*time.Millisecond<<try); waited != nil {
 			break
 		}
 	}

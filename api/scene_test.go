@@ -154,9 +154,9 @@ func (s *scene) settles(plan api.Plan, job api.Job, states map[string]models.Ite
 	ctx := s.t.Context()
 	for _, item := range s.items(plan) {
 		ids := []string{item.ID}
-		_, err := s.org.LeaseItems(ctx, ids, "worker", time.Now().Add(time.Minute))
+		_, err := s.org.LeaseItems(ctx, ids, "worker", time.Minute)
 		require.NoError(s.t, err)
-		require.NoError(s.t, s.org.MarkSending(ctx, ids, "worker", string(item.Op), time.Now()))
+		require.NoError(s.t, s.org.MarkSending(ctx, ids, "worker", string(item.Op)))
 		settled := store.Settlement{ItemID: item.ID, Holder: "worker", State: states[item.Label]}
 		if settled.State == models.ItemFailed {
 			settled.Problem = models.NewProblem(models.KindInvalid, "connector.invalid", "The service refused it.", "Change it.")

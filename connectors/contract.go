@@ -258,8 +258,15 @@ type CreatedFinder interface {
 type FindItem struct {
 	Key    string
 	Values models.Fields
-	After  time.Time // when the intent was stored, by our clock
-	Marker string    // what Prepare gave
+	// After is when the intent was stored, by the database's clock: it may be
+	// off from the service's, and from this process's.
+	After time.Time
+	// Ago is how long ago the last request of it may have started, which a create
+	// that was sent before may have done long after its first intent. It is
+	// counted without this process's wall clock, and is what tells whether
+	// lookups have settled.
+	Ago    time.Duration
+	Marker string // what Prepare gave
 }
 
 // FindResult holds the candidates for one lost create.

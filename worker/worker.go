@@ -94,7 +94,7 @@ func Register(r sdk.Registry, config Config) {
 	RegisterWorkflows(r)
 	r.RegisterActivity(&activities.Jobs{
 		Store:  func(id string) activities.JobStore { return config.Store.Org(id) },
-		Engine: config.Client, Now: config.Now,
+		Engine: config.Client, Now: config.Store.Now,
 	})
 	r.RegisterActivity(&activities.Downloads{
 		Store: func(id string) activities.DownloadStore { return config.Store.Org(id) },

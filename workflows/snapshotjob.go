@@ -150,12 +150,7 @@ func (s *snapshotDownload) job() activities.JobRef {
 func (s *snapshotDownload) report() (contract.ProgressReport, error) {
 	report := contract.ProgressReport{State: s.stands().State, Paused: s.paused, Step: "downloading"}
 	for _, id := range s.input.Tables {
-		p := s.tables[id].result.Progress
-		report.Progress.Done += p.Done
-		report.Progress.Created += p.Created
-		report.Progress.Updated += p.Updated
-		report.Progress.Deleted += p.Deleted
-		report.Progress.Unchanged += p.Unchanged
+		report.Progress.Count(s.tables[id].result.Progress)
 	}
 	return report, nil
 }

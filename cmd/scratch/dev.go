@@ -170,7 +170,7 @@ func (s *system) signInLocally(ctx context.Context) (token, link string, err err
 	if token, err = s.localToken(ctx, org, user); err != nil {
 		return "", "", err
 	}
-	secret, once := accounts.NewSignInLink(org.ID, user.ID, time.Now())
+	secret, once := accounts.NewSignInLink(org.ID, user.ID, s.store.Now())
 	if err := s.store.System().CreateSignInLink(ctx, once.Hash[:], user, once.ExpiresAt); err != nil {
 		return "", "", err
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
@@ -62,7 +63,22 @@ func (d *doctor) lookAtDatabase(ctx context.Context) {
 		return
 	}
 	d.ok(name, "%s %s answers", map[string]string{"postgres": "PostgreSQL", "sqlite": "SQLite"}[s.Dialect()], version)
+	d.lookAtClock(s.ClockAhead())
 	d.lookAtSchema(ctx, s)
+}
+
+// lookAtClock says whether this machine's clock is wrong. Nothing that is stored
+// depends on it; logs, and whoever reads them, do.
+func (d *doctor) lookAtClock(ahead time.Duration) {
+	if ahead.Abs() < time.Second {
+		return
+	}
+	direction := "ahead of"
+	if ahead < 0 {
+		direction = "behind"
+	}
+	d.note("clock", fmt.Sprintf("this machine's clock is %s %s the database server's", ahead.Abs().Round(time.Second), direction),
+		"Scratch goes by the server's. Set this machine's by a time service, so that its log can be read beside others.")
 }
 
 func (d *doctor) lookAtSchema(ctx context.Context, s *store.Store) {

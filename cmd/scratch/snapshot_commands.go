@@ -74,11 +74,7 @@ func renameSnapshot(ctx context.Context, s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	m, err = ask[api.Snapshot](ctx, s.client, http.MethodPatch, snapshotPath(m.ID), map[string]string{"name": args[1]})
-	if err != nil {
-		return err
-	}
-	return s.done(m, "Renamed to %s (%s).", plain(m.Name), m.ID)
+	return rename(ctx, s, snapshotPath(m.ID), args[1], func(m api.Snapshot) (name, id string) { return m.Name, m.ID })
 }
 
 func deleteSnapshotCommand(f *clientFlags) *cobra.Command {

@@ -95,7 +95,7 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 	if s.sharing, err = openSharing(settings, s.log); err != nil {
 		return err
 	}
-	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: time.Now}
+	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: s.store.Now}
 	s.opener = &connecting.Opener{
 		Registry:   s.registry,
 		Connection: s.connection,
@@ -116,7 +116,7 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 	s.locks = s.locker()
 	s.reconciler = &reconcile.Reconciler{
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
-		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: time.Now, Log: s.log,
+		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: s.store.Now, Log: s.log,
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (s *system) handler(local bool, uiOrigin string) http.Handler {
 		Store: s.store, Engine: s.engine, Registry: s.registry, Connecting: s.opener, Vault: s.vault,
 		Uploads: s.uploads, Reconciler: s.reconciler, Live: s.hub,
 		Codec: codec.NewHandler(codec.New(s.vault), uiOrigin, authorize),
-		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: time.Now,
+		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: s.store.Now,
 		Settings: api.Settings{
 			PublicURL: s.settings.BaseURL(), Local: local,
 			RatePerUser: requestRate, RateBurst: requestBurst,

@@ -187,11 +187,18 @@ func renameTable(ctx context.Context, s *session, args []string) error {
 	if err != nil {
 		return err
 	}
-	t, err = ask[api.Table](ctx, s.client, http.MethodPatch, tablePath(t), map[string]string{"name": args[2]})
+	return rename(ctx, s, tablePath(t), args[2], func(t api.Table) (name, id string) { return t.Name, t.ID })
+}
+
+// rename gives what stands at a path another name and shows what the API made
+// of it.
+func rename[T any](ctx context.Context, s *session, path, name string, of func(T) (name, id string)) error {
+	renamed, err := ask[T](ctx, s.client, http.MethodPatch, path, map[string]string{"name": name})
 	if err != nil {
 		return err
 	}
-	return s.done(t, "Renamed to %s (%s).", plain(t.Name), t.ID)
+	shown, id := of(renamed)
+	return s.done(renamed, "Renamed to %s (%s).", plain(shown), id)
 }
 
 func removeTableCommand(f *clientFlags) *cobra.Command {

@@ -284,7 +284,7 @@ func TestCase26_LostCreateIsLookedUp(t *testing.T) {
 		t.Helper()
 		var asked []connectors.FindItem
 		for _, it := range items {
-			asked = append(asked, connectors.FindItem{Key: it.Key, Values: it.Values, After: after})
+			asked = append(asked, connectors.FindItem{Key: it.Key, Values: it.Values, After: after, Ago: time.Since(after)})
 		}
 		found, err := b.c.FindCreated(t.Context(), b.schema("posts"), asked)
 		require.NoError(t, err)
@@ -380,7 +380,7 @@ func TestCase26_LostCreateIsLookedUp(t *testing.T) {
 			wordy := item("other", "", "title", `"never sent"`)
 			long := time.Now().Add(-time.Hour)
 			found, err := b.c.FindCreated(t.Context(), b.schema(table), []connectors.FindItem{
-				{Key: wordless.Key, Values: wordless.Values, After: long}, {Key: wordy.Key, Values: wordy.Values, After: long},
+				{Key: wordless.Key, Values: wordless.Values, After: long, Ago: time.Hour}, {Key: wordy.Key, Values: wordy.Values, After: long, Ago: time.Hour},
 			})
 			require.NoError(t, err)
 			require.Len(t, found, 2)

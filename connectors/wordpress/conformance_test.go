@@ -53,9 +53,7 @@ func newBehind(t *testing.T, opt fake.Options, table string) (b *behind, open fu
 	}
 	return b, func() (connectors.Connector, error) {
 		return Open(connectors.Dependencies{
-			ConnectionID: "con_test", Transport: transport,
-			// A minute ahead: what was sent in a test has long arrived.
-			Now: func() time.Time { return time.Now().Add(time.Minute) },
+			ConnectionID: "con_test", Transport: transport, Now: time.Now,
 		}, mustJSON(credential{Site: srv.URL + opt.Prefix, Username: fake.EditorLogin, Password: fake.EditorPassword}))
 	}
 }

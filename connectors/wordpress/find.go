@@ -40,7 +40,7 @@ func (c *Connector) FindCreated(ctx context.Context, schema connectors.Schema, i
 	for i, item := range items {
 		results[i].Key = item.Key
 		// Whatever was on its way has arrived, was worked on, and shows.
-		results[i].Settled = c.deps.Now().Sub(item.After) >= limits.RequestTimeout+lateWrite+limits.LookupLag
+		results[i].Settled = item.Ago >= limits.RequestTimeout+lateWrite+limits.LookupLag
 		// Promise 5: what has no words is not found by them, made or not. The site
 		// takes it: content of nothing but an image, and, in a type without one of
 		// title, editor and excerpt (pages), a row without any of them.

@@ -252,13 +252,16 @@ func (p *pages) give(ctx context.Context, got connectors.Page) (page connectors.
 	return p.page(rows, ch), false, nil
 }
 
-// clock is the site's time when it answered, with a margin where it does not
-// say.
+// silentClock is the margin where a site does not say what time it is: ours may
+// be off by hours, and reading a day's changes again costs little.
+const silentClock = 24 * time.Hour
+
+// clock is the site's time when it answered, or one safely before it.
 func (p *pages) clock(ch chunk) time.Time {
 	if !ch.date.IsZero() {
 		return ch.date.UTC()
 	}
-	return p.l.c.deps.Now().Add(-5 * time.Minute).UTC()
+	return p.l.c.deps.Now().Add(-silentClock).UTC()
 }
 
 // vanished refuses an answer without rows in the middle of an enumeration that

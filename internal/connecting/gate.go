@@ -16,12 +16,13 @@ type Gate struct {
 	mu    sync.Mutex
 	until time.Time // zero: no end
 	shut  bool
-	now   func() time.Time
+	now   func() time.Time // with its monotonic reading, where it has one
+	wall  func() time.Time // the same without
 }
 
 // NewGate returns a gate that is open until then, by the given clock.
 func NewGate(until time.Time, now func() time.Time) *Gate {
-	return &Gate{until: until, now: now}
+	return &Gate{until: until, now: now, wall: func() time.Time { return now().Round(0) }}
 }
 
 // Shut closes the gate now and for good.
@@ -35,7 +36,10 @@ func (g *Gate) Shut() {
 func (g *Gate) Open() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.shut && (g.until.IsZero() || g.now().Before(g.until))
+	// Promise 5: a moment has passed by whichever clock says so. The monotonic one
+	// does not hear of a wall clock that is set back; the wall clock is the one
+	// that goes on while the machine sleeps.
+	return !g.shut && (g.until.IsZero() || g.now().Before(g.until) && g.wall().Before(g.until))
 }
 
 type gateKey struct{}

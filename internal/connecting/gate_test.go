@@ -44,3 +44,20 @@ func TestNothingStartsBehindAShutGate(t *testing.T) {
 	require.Error(t, get(), "a shut gate stays shut, whatever the clock says")
 	require.Equal(t, 1, reached)
 }
+
+// Promise 5: breaks when a wall clock that is set back keeps a gate open for
+// longer, or when a machine that slept, during which only its wall clock went on,
+// sends after its lease.
+func TestAGateShutsByWhicheverClockIsFirst(t *testing.T) {
+	began := time.Now()
+	for name, past := range map[string]struct{ monotonic, wall time.Duration }{
+		"the wall clock was set back": {time.Second, -time.Hour},
+		"the machine slept":           {0, time.Hour},
+	} {
+		gate := NewGate(began.Add(time.Second), func() time.Time { return began })
+		require.True(t, gate.Open())
+		gate.now = func() time.Time { return began.Add(past.monotonic) }
+		gate.wall = func() time.Time { return began.Round(0).Add(past.wall) }
+		require.False(t, gate.Open(), name)
+	}
+}

@@ -104,7 +104,12 @@ type pageSave struct {
 }
 
 func (p *pageSave) run(run *models.DownloadRun) (models.DownloadRun, error) {
-	var err error
+	// Promise 5: whether a record was here before a create was sent is told by
+	// when it came and when that was, both by one clock.
+	err := p.tx.readClock()
+	if err != nil {
+		return *run, err
+	}
 	if p.c, err = p.tx.changeRecords(run.TableID); err != nil {
 		return *run, err
 	}

@@ -26,11 +26,10 @@ func (leaseRow) TableName() string { return "leases" }
 func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Duration) (fence int64, ok bool, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
 		fence, ok = 0, false
-		now, err := tx.serverNow()
-		if err != nil {
+		if err := tx.readClock(); err != nil {
 			return err
 		}
-		fresh := leaseRow{Name: name, Holder: holder, Until: now.Add(ttl), Fence: 1}
+		fresh := leaseRow{Name: name, Holder: holder, Until: tx.now.Add(ttl), Fence: 1}
 		result := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh)
 		if result.Error != nil {
 			return result.Error
@@ -44,10 +43,10 @@ func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Durati
 			return err
 		}
 		// The row may have been waited for.
-		if now, err = tx.serverNow(); err != nil {
+		if err := tx.readClock(); err != nil {
 			return err
 		}
-		held := row.Until.After(now)
+		held := row.Until.After(tx.now)
 		if held && row.Holder != holder {
 			return nil
 		}
@@ -56,7 +55,7 @@ func (y *System) Lease(ctx context.Context, name, holder string, ttl time.Durati
 		}
 		fence, ok = row.Fence, true
 		return tx.db.Model(&leaseRow{}).Where("name = ?", name).
-			Updates(map[string]any{"holder": holder, "until": now.Add(ttl), "fence": row.Fence}).Error
+			Updates(map[string]any{"holder": holder, "until": tx.now.Add(ttl), "fence": row.Fence}).Error
 	})
 	return fence, ok, err
 }
@@ -75,27 +74,13 @@ func (y *System) ReleaseLease(ctx context.Context, name, holder string, fence in
 
 func (y *System) changeLease(ctx context.Context, name, holder string, fence int64, ttl time.Duration) (ok bool, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
-		now, err := tx.serverNow()
-		if err != nil {
+		if err := tx.readClock(); err != nil {
 			return err
 		}
-		result := tx.db.Model(&leaseRow{}).Where("name = ? AND holder = ? AND fence = ? AND until > ?", name, holder, fence, now).
-			Update("until", now.Add(ttl))
+		result := tx.db.Model(&leaseRow{}).Where("name = ? AND holder = ? AND fence = ? AND until > ?", name, holder, fence, tx.now).
+			Update("until", tx.now.Add(ttl))
 		ok = result.RowsAffected == 1
 		return result.Error
 	})
 	return ok, err
-}
-
-// serverNow is the clock that all processes on the database share: the server's
-// on PostgreSQL, our own where one process has the file.
-func (tx *Tx) serverNow() (time.Time, error) {
-	if tx.s.dialect.name() != "postgres" {
-		return tx.now, nil
-	}
-	var now time.Time
-	if err := tx.sql.QueryRowContext(tx.ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
-		return time.Time{}, err
-	}
-	return stored(now), nil
 }

@@ -54,9 +54,9 @@ func applyPart(b *testing.B, org *Org, actor models.Actor, plan models.Plan, tab
 		for i, item := range items {
 			ids[i], settled[i] = item.ID, Settlement{ItemID: item.ID, State: models.ItemApplied, Step: "update", StepState: models.ItemApplied}
 		}
-		_, err = org.LeaseItems(b.Context(), ids, "w", time.Now().Add(time.Minute))
+		_, err = org.LeaseItems(b.Context(), ids, "w", time.Minute)
 		require.NoError(b, err)
-		require.NoError(b, org.MarkSending(b.Context(), ids, "w", "update", time.Now()))
+		require.NoError(b, org.MarkSending(b.Context(), ids, "w", "update"))
 		require.NoError(b, org.SettleItems(b.Context(), settled))
 	}
 	b.ReportMetric(time.Since(began).Seconds()*1000/100, "ms/batch")

@@ -48,7 +48,6 @@ func (tx *Tx) insertItems(rows []itemRow) error {
 			return err
 		})
 	}
-	//nolint:gosec // names of columns, from this file
 	statement, err := tx.sql.PrepareContext(tx.ctx, "INSERT INTO items ("+strings.Join(newItemColumns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(newItemColumns)-1)+")")
 	if err != nil {
 		return err

@@ -103,11 +103,10 @@ func start(t *testing.T, org *Org, actor models.Actor, plan models.Plan, overrid
 // send takes items through lease and intent.
 func send(t *testing.T, org *Org, holder string, ids ...string) {
 	t.Helper()
-	until := time.Now().Add(time.Minute)
-	leased, err := org.LeaseItems(t.Context(), ids, holder, until)
+	leased, err := org.LeaseItems(t.Context(), ids, holder, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, leased, len(ids))
-	require.NoError(t, org.MarkSending(t.Context(), ids, holder, "", time.Now()))
+	require.NoError(t, org.MarkSending(t.Context(), ids, holder, ""))
 }
 
 // checkCounts holds a plan's counters to a count of its items.
@@ -257,28 +256,27 @@ func TestLeasesGuardSending(t *testing.T) {
 		plan := build(t, org, actor, table)
 		item := itemsByOp(t, org, plan.ID)[models.OpCreate]
 		ids := []string{item.ID}
-		_, err := org.LeaseItems(ctx, ids, "w1", time.Now().Add(time.Minute))
+		_, err := org.LeaseItems(ctx, ids, "w1", time.Minute)
 		require.NoError(t, err)
-		err = org.MarkSending(ctx, ids, "w1", "create", time.Now())
+		err = org.MarkSending(ctx, ids, "w1", "create")
 		require.True(t, models.HasCode(err, "plan.not_applying"), "%v", err)
 		start(t, org, actor, plan)
 
-		got, err := org.LeaseItems(ctx, ids, "w2", time.Now().Add(time.Minute))
+		got, err := org.LeaseItems(ctx, ids, "w2", time.Minute)
 		require.NoError(t, err)
 		require.Empty(t, got, "w1 holds it")
-		err = org.MarkSending(ctx, ids, "w2", "create", time.Now())
+		err = org.MarkSending(ctx, ids, "w2", "create")
 		require.True(t, models.HasCode(err, "item.lease_lost"), "%v", err)
-		_, err = org.LeaseItems(ctx, ids, "w1", time.Now().Add(-time.Second))
+		_, err = org.LeaseItems(ctx, ids, "w1", 0)
 		require.NoError(t, err)
-		err = org.MarkSending(ctx, ids, "w1", "create", time.Now())
+		err = org.MarkSending(ctx, ids, "w1", "create")
 		require.True(t, models.HasCode(err, "item.lease_lost"), "%v", err)
-		got, err = org.LeaseItems(ctx, ids, "w2", time.Now().Add(time.Minute))
+		got, err = org.LeaseItems(ctx, ids, "w2", time.Minute)
 		require.NoError(t, err)
 		require.Len(t, got, 1, "w1's lease ran out")
 		// What a service reserved for the create is stored, and w2 keeps it.
 		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemPlanned, Marker: "reserved"}}))
-		first := time.Now()
-		require.NoError(t, org.MarkSending(ctx, ids, "w2", "create", first))
+		require.NoError(t, org.MarkSending(ctx, ids, "w2", "create"))
 		flying, err := org.InFlight(ctx, plan.ID)
 		require.NoError(t, err)
 		require.Len(t, flying, 1)
@@ -294,12 +292,12 @@ func TestLeasesGuardSending(t *testing.T) {
 
 		// Put back and sent again: the first intent still dates the create.
 		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemPlanned}}))
-		_, err = org.LeaseItems(ctx, ids, "w3", time.Now().Add(time.Minute))
+		_, err = org.LeaseItems(ctx, ids, "w3", time.Minute)
 		require.NoError(t, err)
-		require.NoError(t, org.MarkSending(ctx, ids, "w3", "create", first.Add(time.Hour)))
+		require.NoError(t, org.MarkSending(ctx, ids, "w3", "create"))
 		again, err := org.Item(ctx, item.ID)
 		require.NoError(t, err)
-		require.WithinDuration(t, first, *again.SentAt, time.Millisecond)
+		require.Equal(t, *flying[0].SentAt, *again.SentAt)
 
 		// Unknown: it enters no other plan, whatever became of its own.
 		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemUnknown, Step: "create", StepState: models.ItemUnknown}}))

@@ -51,6 +51,8 @@ func (s *Store) openPostgres(cfg Config) error {
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
+	s.shared = newSharedClock(cfg.Now, s.log)
+	s.clock = s.shared.now
 	db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: pool}), gormConfig(s.now))
 	if err != nil {
 		_ = pool.Close()

@@ -127,15 +127,7 @@ func (tx *Tx) sumProgress(jobID, step string) (models.Progress, error) {
 		} else {
 			sum.Total += p.Total
 		}
-		sum.Done += p.Done
-		sum.Created += p.Created
-		sum.Updated += p.Updated
-		sum.Deleted += p.Deleted
-		sum.Unchanged += p.Unchanged
-		sum.Failed += p.Failed
-		sum.Conflicts += p.Conflicts
-		sum.Unknown += p.Unknown
-		sum.Skipped += p.Skipped
+		sum.Count(p)
 	}
 	return sum, nil
 }
@@ -151,15 +143,8 @@ func (tx *Tx) addProgress(plan *planRow, more map[string]models.Progress) error 
 		if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 			return err
 		}
-		p, add := row.Progress.V, more[tableID]
-		p.Done += add.Done
-		p.Created += add.Created
-		p.Updated += add.Updated
-		p.Deleted += add.Deleted
-		p.Failed += add.Failed
-		p.Conflicts += add.Conflicts
-		p.Unknown += add.Unknown
-		p.Skipped += add.Skipped
+		p := row.Progress.V
+		p.Count(more[tableID])
 		p.Step = "publishing"
 		if err := tx.progress(plan.JobID, tableID, p, false); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/scratch-platform/scratch/internal/wait"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -119,7 +120,7 @@ func (r *reading) ensureIndex(ctx context.Context, v *view, c models.Column, def
 		if mine {
 			break
 		}
-		if err := wait(ctx, time.Second); err != nil { // another process builds it
+		if err := wait.For(ctx, time.Second); err != nil { // another process builds it
 			return err
 		}
 	}
@@ -270,15 +271,4 @@ func indexName(records, column, definition string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(column + "\x00" + definition)) // never fails
 	return fmt.Sprintf("%s_sort_%x", records, h.Sum64())
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

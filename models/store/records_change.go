@@ -53,7 +53,6 @@ func (c *recordChanges) newIDs(n int) (int64, error) {
 	var last int64
 	if c.tx.s.dialect.name() == "postgres" {
 		sequence := c.records + "_id_seq"
-		//nolint:gosec // the sequence's name is our own
 		query := fmt.Sprintf("SELECT setval('%s', nextval('%s') + $1 - 1)", sequence, sequence)
 		err := c.tx.sql.QueryRowContext(c.tx.ctx, query, n).Scan(&last)
 		return last - int64(n) + 1, err

@@ -22,7 +22,8 @@ type Config struct {
 	ReadPool int
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
-	// Now is the clock; nil takes the machine's.
+	// Now is this process's clock; nil takes the machine's. On PostgreSQL it
+	// only says how much time passed (Store.Now).
 	Now func() time.Time
 }
 
@@ -33,7 +34,9 @@ type Store struct {
 	// connection that writes, so that writers queue in Go and never see BUSY.
 	read, write *gorm.DB
 	log         *slog.Logger
-	now         func() time.Time
+	clock       func() time.Time // Store.Now
+	now         func() time.Time // the same, as both databases store it
+	shared      *sharedClock     // nil on SQLite
 	close       func() error
 
 	mu        sync.RWMutex
@@ -46,7 +49,11 @@ type Store struct {
 // Store) holds fails with "store.in_use"; a database that does not answer with
 // "store.unavailable". The schema is not touched: see Migrate.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{log: cfg.Log, now: clock(cfg.Now)}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Store{log: cfg.Log, clock: cfg.Now}
+	s.now = func() time.Time { return stored(s.clock()) }
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -60,22 +67,28 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s.reading = newReading(s)
-	if err := s.Ping(ctx); err != nil {
+	if err = s.Ping(ctx); err == nil {
+		err = s.startClock(ctx)
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// clock gives times that both databases store alike: UTC, microseconds.
-func clock(now func() time.Time) func() time.Time {
-	if now == nil {
-		now = time.Now
+func (s *Store) startClock(ctx context.Context) error {
+	if s.shared == nil {
+		return nil
 	}
-	return func() time.Time { return stored(now()) }
+	pool, err := s.read.DB()
+	if err == nil {
+		err = s.shared.start(ctx, pool)
+	}
+	return s.explain(ctx, err)
 }
 
-// stored is t as both databases keep it.
+// stored is t as both databases keep it: UTC, microseconds.
 func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // storedPtr is stored for a time that may be absent.
@@ -90,6 +103,9 @@ func storedPtr(t *time.Time) *time.Time {
 // Close ends all connections and frees the SQLite file for another process.
 func (s *Store) Close() error {
 	s.reading.stop()
+	if s.shared != nil {
+		s.shared.stop()
+	}
 	return s.close()
 }
 

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/scratch-platform/scratch/internal/wait"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -69,15 +70,7 @@ func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
 
 // pause waits a little, with jitter, before a transaction is begun again.
 func pause(ctx context.Context, attempt int) error {
-	wait := time.Duration(1+rand.IntN(10<<attempt)) * time.Millisecond //nolint:gosec // jitter needs no secrecy
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return wait.For(ctx, time.Duration(1+rand.IntN(10<<attempt))*time.Millisecond) //nolint:gosec // jitter needs no secrecy
 }
 
 func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wroteEvents bool, err error) {
