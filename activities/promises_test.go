@@ -365,8 +365,13 @@ func TestWhichSweepsAskFirst(t *testing.T) {
 		of, gone int
 		asks     bool
 	}{
-		{of: 20, gone: 20}, {of: 21, gone: 21, asks: true}, {of: 60, gone: 20}, {of: 70, gone: 21}, {of: 69, gone: 21, asks: true},
-		{of: 1000, gone: 300}, {of: 1000, gone: 301, asks: true},
+		{of: 20, gone: 20},
+		{of: 21, gone: 21, asks: true},
+		{of: 60, gone: 20},
+		{of: 70, gone: 21},
+		{of: 69, gone: 21, asks: true},
+		{of: 1000, gone: 300},
+		{of: 1000, gone: 301, asks: true},
 	} {
 		t.Run(fmt.Sprintf("%d of %d", c.gone, c.of), func(t *testing.T) {
 			db := &missing{of: c.of, gone: c.gone}

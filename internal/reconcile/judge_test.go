@@ -82,8 +82,10 @@ func TestAJobShowsWhatTheEngineShows(t *testing.T) {
 		{name: "failed", job: running(nil), seen: closed(enums.WORKFLOW_EXECUTION_STATUS_FAILED), want: models.JobFailed, code: "job.ended_outside"},
 		{name: "cancelled", job: running(nil), seen: closed(enums.WORKFLOW_EXECUTION_STATUS_CANCELED), want: models.JobCancelled},
 		{name: "completed", job: running(nil), seen: closed(enums.WORKFLOW_EXECUTION_STATUS_COMPLETED), want: models.JobCompleted},
-		{name: "completed with failures", job: running(nil), want: models.JobCompletedWithFailures,
-			seen: sight{runID: "r1", status: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, outcome: "completed_with_failures"}},
+		{
+			name: "completed with failures", job: running(nil), want: models.JobCompletedWithFailures,
+			seen: sight{runID: "r1", status: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, outcome: "completed_with_failures"},
+		},
 		{name: "well", job: running(nil), seen: open},
 		{name: "silent for an hour", job: running(func(j *models.Job) { j.AliveAt = nil }), seen: open, want: models.JobStalled},
 		{name: "paused for an hour", job: running(func(j *models.Job) { j.State, j.AliveAt = models.JobPaused, nil }), seen: open},

@@ -2,7 +2,7 @@ import type { Job, JobState, Progress } from '@/api/model'
 import { isFinal } from '@/api/model'
 import { many } from '@/lib/format'
 
-const kinds: Record<Job['kind'], string> = { download: 'Download', publish: 'Publish', index: 'Sort index' }
+const kinds: Record<Job['kind'], string> = { download: 'Download', publish: 'Publish' }
 
 export function jobTitle(job: Pick<Job, 'kind'>): string {
   return kinds[job.kind]
