@@ -80,6 +80,21 @@ func (p *pulse) end() {
 // next checkpoint and goes on elsewhere.
 func stopping(ctx context.Context) <-chan struct{} { return activity.GetWorkerStopChannel(ctx) }
 
+// untilStopping is the activity's context, which also ends when the worker
+// drains.
+func untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, stop := context.WithCancel(ctx)
+	drains := stopping(ctx)
+	go func() {
+		select {
+		case <-drains:
+			stop()
+		case <-own.Done():
+		}
+	}()
+	return own, stop
+}
+
 // pause waits, or returns early with the context's error.
 func pause(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
