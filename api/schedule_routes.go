@@ -237,6 +237,10 @@ func (s *server) triggerSchedule(ctx context.Context, in *SchedulePath) (*body[S
 	if err != nil {
 		return nil, engineProblem(err)
 	}
+	audit := models.AuditEvent{UserID: actorOf(ctx).UserID, Action: "schedule.triggered", Subject: schedule.ID}
+	if err := s.org(ctx).AppendAudit(ctx, audit); err != nil {
+		return nil, err
+	}
 	return answerOr(s.showSchedule(ctx, applied.Schedule, applied.Sight, nil))
 }
 

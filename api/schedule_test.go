@@ -10,6 +10,7 @@ import (
 
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
@@ -57,6 +58,10 @@ func TestAScheduleOverTheAPI(t *testing.T) {
 
 	triggered := post[api.Schedule](t, g, path+"/trigger", "", 202)
 	require.Equal(t, made.ID, triggered.ID)
+	audit, _, err := g.store.Org(g.org.ID).ListAudit(t.Context(), store.Page{})
+	require.NoError(t, err)
+	require.Equal(t, "schedule.triggered", audit[0].Action)
+	require.Equal(t, made.ID, audit[0].Subject)
 	require.Eventually(t, func() bool { return len(get[api.Schedule](t, g, path).Runs) == 1 }, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, models.ScheduleQueued, get[api.Schedule](t, g, path).Runs[0].Outcome, "no worker is there")
 	g.play(t, scenario{method: "POST", path: path + "/backfill", status: 409, code: "schedule.backfill_refused"})

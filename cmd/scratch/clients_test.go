@@ -455,7 +455,7 @@ func TestSchedulesAtTheCommandLine(t *testing.T) {
 	require.Contains(t, got.out, "failed")
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "pause", id, "--why", "x").code)
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "resume", id).code)
-	require.Equal(t, exitFailed, scratch(t.Context(), t, server, "schedule", "trigger", id).code)
+	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "trigger", id).code)
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "remove", id).code)
 	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "add", "Autumn", "--cron", "x").code)
 	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "show", "sch_none").code)

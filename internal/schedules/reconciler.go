@@ -12,6 +12,7 @@ import (
 
 	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
 const (
@@ -108,7 +109,7 @@ func (r *Reconciler) pass(ctx context.Context, round *round) error {
 		round.after = next[len(next)-1].ID
 	}
 	for _, s := range append(due, next...) {
-		if _, err := r.Apply(ctx, s); err != nil {
+		if err := r.keep(ctx, s); err != nil {
 			if _, refused := models.AsProblem(err); !refused || away(err) {
 				return err
 			}
@@ -116,6 +117,26 @@ func (r *Reconciler) pass(ctx context.Context, round *round) error {
 		}
 	}
 	return nil
+}
+
+// keep applies a schedule that the engine has otherwise. For all others one look
+// at the engine is enough.
+func (r *Reconciler) keep(ctx context.Context, s models.Schedule) error {
+	if s.AppliedVersion == s.Version && !s.Removed {
+		described, err := describe(ctx, r.Engine.ScheduleClient().GetHandle(ctx, contract.ScheduleID(s.ID)))
+		if err != nil {
+			return err
+		}
+		want, err := contract.ScheduleOptions(s)
+		if err != nil {
+			return err
+		}
+		if described != nil && r.same(described.Schedule, want) {
+			return nil
+		}
+	}
+	_, err := r.Apply(ctx, s)
+	return err
 }
 
 // away reports whether the error is about more than one schedule.
