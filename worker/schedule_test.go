@@ -96,7 +96,7 @@ func TestAScheduledTimeDownloads(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, described.GetWorkflowExecutionInfo().GetStatus())
 		require.Contains(t, described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields(), "ScratchSnapshot")
-		s.reset(id)
+		s.reset(id, "", firstTask)
 		require.Eventually(t, func() bool { return s.closed(id) }, 20*time.Second, 20*time.Millisecond)
 		jobs, err := s.org.JobsByID(t.Context(), []string{contract.ScheduledJobID(id, run.At)})
 		require.NoError(t, err)
