@@ -99,7 +99,7 @@ func TestUnusedUploadsGo(t *testing.T) {
 			return u
 		}
 		connect := func(u models.Upload) models.Connection {
-			c := models.Connection{ID: models.NewID(models.PrefixConnection), Service: "csv", Name: "x", State: models.ConnectionReady, Hint: []byte(`{"upload_id":"` + u.ID + `"}`)}
+			c := models.Connection{ID: models.NewID(models.PrefixConnection), Service: "csv", Name: "x", State: models.ConnectionReady, UploadID: u.ID}
 			require.NoError(t, org.CreateConnection(ctx, c))
 			return c
 		}

@@ -95,12 +95,9 @@ func (o *Org) DeleteUpload(ctx context.Context, id string) (models.Upload, error
 // sweep of the upload folder. Markdown uploads are resources of their own.
 func (y *System) PruneUploads(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = y.tx(ctx, func(tx *Tx) error {
-		// A connection's hint holds what of its credential is no secret, and that
-		// is the upload's id.
 		n, err = tx.exec(`DELETE FROM uploads WHERE id IN (
 			SELECT u.id FROM uploads AS u WHERE u.created_at < ? AND lower(u.name) NOT LIKE '%.md' AND lower(u.name) NOT LIKE '%.markdown'
-				AND NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.organization_id = u.organization_id AND c.deleted_at IS NULL
-					AND CAST(c.hint AS text) LIKE '%' || u.id || '%')
+				AND NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.upload_id = u.id AND c.deleted_at IS NULL)
 			LIMIT ?)`, stored(before), limit)
 		return err
 	})
