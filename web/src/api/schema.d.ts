@@ -2727,7 +2727,10 @@ export interface operations {
     "create-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2791,7 +2794,10 @@ export interface operations {
     "delete-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2820,7 +2826,10 @@ export interface operations {
     "change-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2855,7 +2864,10 @@ export interface operations {
     "backfill-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2886,7 +2898,10 @@ export interface operations {
     "pause-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2921,7 +2936,10 @@ export interface operations {
     "resume-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2952,7 +2970,10 @@ export interface operations {
     "trigger-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
             path: {
                 id: string;
             };
