@@ -79,3 +79,18 @@ func (p *pulse) end() {
 // stopping is closed when the worker drains: an activity then returns at its
 // next checkpoint and goes on elsewhere.
 func stopping(ctx context.Context) <-chan struct{} { return activity.GetWorkerStopChannel(ctx) }
+
+// untilStopping is the activity's context, which also ends when the worker
+// drains.
+func untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, stop := context.WithCancel(ctx)
+	drains := stopping(ctx)
+	go func() {
+		select {
+		case <-drains:
+			stop()
+		case <-own.Done():
+		}
+	}()
+	return own, stop
+}

@@ -42,6 +42,7 @@ func TestNoRouteShowsAnotherTenantsData(t *testing.T) {
 	job := post[api.Accepted](t, g, "/api/v1/snapshots/"+snapshot.ID+"/download", `{}`, 202).Job
 	token := post[api.NewToken](t, g, "/api/v1/tokens", `{"name":"ours"}`, 201)
 	upload := g.upload(t, "posts.csv", "id,title\n1,Ours alone\n", 201)
+	schedule := g.schedule(t, snapshot.ID, `"cron":"@daily","note":"Ours alone"`)
 	stranger := g.stranger(t)
 
 	ids := strings.NewReplacer("{tid}", table.ID, "{rid}", made.Results[0].ID, "{vid}", view.ID, "{cid}", "title", "{item}", items.Items[0].ID)
@@ -50,7 +51,7 @@ func TestNoRouteShowsAnotherTenantsData(t *testing.T) {
 		id := snapshot.ID
 		for prefix, other := range map[string]string{
 			"/api/v1/connections/": table.ConnectionID, "/api/v1/publish-plans/": plan.ID, "/api/v1/jobs/": job.ID,
-			"/api/v1/tokens/": token.ID, "/api/v1/uploads/": upload.ID,
+			"/api/v1/tokens/": token.ID, "/api/v1/uploads/": upload.ID, "/api/v1/schedules/": schedule.ID,
 		} {
 			if strings.HasPrefix(template, prefix) {
 				id = other
@@ -111,6 +112,8 @@ var bodies = map[string]string{
 	"POST /api/v1/publish-plans/{id}/items/{item}/resolve":        `{"choice":"happened"}`,
 	"POST /api/v1/jobs/{id}/decide":                               `{"table_id":"tbl_00000000000000000000000000","remove":true}`,
 	"POST /api/v1/tokens":                                         `{"name":"x"}`,
+	"POST /api/v1/schedules":                                      `{"snapshot_id":"snp_00000000000000000000000000","cron":"@daily"}`,
+	"PATCH /api/v1/schedules/{id}":                                `{"note":"x"}`,
 }
 
 func (g *stage) upload(t *testing.T, name, content string, status int) api.Upload {

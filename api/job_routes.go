@@ -2,14 +2,13 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.temporal.io/api/serviceerror"
 
 	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/internal/launch"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
@@ -31,6 +30,7 @@ type Job struct {
 	WaitingWhy   string          `json:"waiting_why,omitempty"`
 	EngineAway   bool            `json:"engine_away,omitempty" doc:"The workflow engine could not be asked just now; the state is the last one known."`
 	RetryOf      string          `json:"retry_of,omitempty"`
+	ScheduleID   string          `json:"schedule_id,omitempty" doc:"The schedule that started it."`
 	CreatedAt    time.Time       `json:"created_at"`
 	StartedAt    *time.Time      `json:"started_at,omitempty"`
 	EndedAt      *time.Time      `json:"ended_at,omitempty"`
@@ -41,7 +41,7 @@ func showJob(j models.Job) Job {
 	return Job{
 		ID: j.ID, Kind: j.Kind, State: j.State, Final: j.State.Final(), SnapshotID: j.SnapshotID, PlanID: j.PlanID,
 		WorkflowID: j.WorkflowID, RunID: j.RunID, Progress: j.Progress, Problem: j.Problem, WaitingUntil: j.WaitingUntil,
-		WaitingWhy: j.WaitingWhy, EngineAway: j.EngineAway, RetryOf: j.RetryOf, CreatedAt: j.CreatedAt,
+		WaitingWhy: j.WaitingWhy, EngineAway: j.EngineAway, RetryOf: j.RetryOf, ScheduleID: j.ScheduleID, CreatedAt: j.CreatedAt,
 		StartedAt: j.StartedAt, EndedAt: j.EndedAt, AliveAt: j.AliveAt,
 	}
 }
@@ -68,6 +68,7 @@ type listJobsInput struct {
 	State    []string `query:"state" enum:"queued,running,waiting,paused,cancelling,stalled,completed,completed_with_failures,failed,cancelled,terminated,timed_out,lost" doc:"Any of these states."`
 	Kind     string   `query:"kind" enum:"download,publish"`
 	Snapshot string   `query:"snapshot" maxLength:"64"`
+	Schedule string   `query:"schedule" maxLength:"64" doc:"Only jobs that this schedule started."`
 }
 
 type downloadInput struct {
@@ -106,7 +107,7 @@ func (s *server) jobRoutes(engine *gin.Engine) {
 }
 
 func (s *server) listJobs(ctx context.Context, in *listJobsInput) (*body[list[Job]], error) {
-	filter := store.JobFilter{Kind: models.JobKind(in.Kind), SnapshotID: in.Snapshot}
+	filter := store.JobFilter{Kind: models.JobKind(in.Kind), SnapshotID: in.Snapshot, ScheduleID: in.Schedule}
 	for _, state := range in.State {
 		filter.State = append(filter.State, models.JobState(state))
 	}
@@ -174,21 +175,9 @@ func (s *server) decideJob(ctx context.Context, in *decideInput) (*body[Job], er
 	})
 }
 
-// cancelJob asks the engine to cancel. A job that is already being cancelled,
-// or whose run was never started, is answered as it is: cancelling twice is no
-// error and starts nothing.
+// cancelJob asks the engine to cancel.
 func (s *server) cancelJob(ctx context.Context, in *JobPath) (*body[Job], error) {
-	return s.tell(ctx, in.ID, func(job models.Job) error {
-		if _, err := s.org(ctx).SetJobState(ctx, job.ID, store.JobChange{To: models.JobCancelling}); err != nil {
-			return err
-		}
-		err := s.Engine.CancelWorkflow(ctx, job.WorkflowID, "")
-		var gone *serviceerror.NotFound
-		if errors.As(err, &gone) {
-			return nil // no run yet, or none any more: the reconciler brings the job to its end
-		}
-		return err
-	})
+	return s.tell(ctx, in.ID, func(job models.Job) error { return launch.Cancel(ctx, s.org(ctx), s.Engine, job) })
 }
 
 // tell sends something to a live job's run.

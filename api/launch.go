@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/scratch-platform/scratch/internal/launch"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/workflows/contract"
@@ -18,86 +19,24 @@ import (
 // download covers is given that job; one it does not cover is refused with its
 // id, so that two runs never race for one snapshot.
 func (s *server) download(ctx context.Context, in *downloadInput) (*body[Accepted], error) {
-	snapshot, err := s.org(ctx).Snapshot(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
 	mode := in.Body.Mode
 	if mode == "" {
 		mode = models.DownloadFull
 	}
-	return s.startDownload(ctx, snapshot, in.Body.Tables, mode, "")
+	return s.startDownload(ctx, launch.Request{SnapshotID: in.ID, Tables: in.Body.Tables, Mode: mode})
 }
 
-func (s *server) startDownload(ctx context.Context, snapshot models.Snapshot, wanted []string, mode models.DownloadMode, retryOf string) (*body[Accepted], error) {
-	ids, services, err := s.chosenTables(ctx, snapshot.ID, wanted)
+func (s *server) startDownload(ctx context.Context, r launch.Request) (*body[Accepted], error) {
+	r.OrganizationID, r.By = actorOf(ctx).OrganizationID, actorOf(ctx).UserID
+	launched, err := launch.Download(ctx, s.org(ctx), s.Engine, r)
 	if err != nil {
 		return nil, err
 	}
-	job := models.Job{
-		ID: models.NewID(models.PrefixJob), OrganizationID: actorOf(ctx).OrganizationID, SnapshotID: snapshot.ID,
-		Kind: models.JobDownload, State: models.JobQueued, WorkflowID: contract.DownloadSnapshotID(snapshot.ID),
-		RetryOf: retryOf, CreatedBy: actorOf(ctx).UserID,
+	if launched.Joined && !launched.Covered {
+		return nil, models.NewProblem(models.KindConflict, "job.already_running", "Another download of this snapshot is running: "+launched.Job.ID+".",
+			"Wait for it or cancel it, then ask again.").WithFields(models.FieldProblem{Field: "job", Code: launched.Job.ID, Detail: "running"})
 	}
-	input := contract.DownloadSnapshotInput{OrganizationID: job.OrganizationID, SnapshotID: snapshot.ID, JobID: job.ID, Tables: ids, Mode: mode}
-	if job.Input, err = json.Marshal(input); err != nil {
-		return nil, fmt.Errorf("encode the input of job %s: %w", job.ID, err)
-	}
-	stored, created, err := s.org(ctx).CreateJob(ctx, job)
-	if err != nil {
-		return nil, err
-	}
-	if !created {
-		return s.joinDownload(ctx, stored, input)
-	}
-	_, err = contract.StartDownloadSnapshot(ctx, s.Engine, input, contract.StartOptions{Title: snapshot.Name, Services: services, By: job.CreatedBy})
-	return s.accepted(ctx, job.ID, err)
-}
-
-// chosenTables gives the ids of the tables to download, all of them when none
-// is named, and their services.
-func (s *server) chosenTables(ctx context.Context, snapshotID string, wanted []string) (ids, services []string, err error) {
-	tables, err := s.org(ctx).ListTables(ctx, snapshotID)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, t := range tables {
-		if len(wanted) == 0 || slices.Contains(wanted, t.ID) {
-			ids = append(ids, t.ID)
-			if !slices.Contains(services, t.Service) {
-				services = append(services, t.Service)
-			}
-		}
-	}
-	for _, id := range wanted {
-		if !slices.Contains(ids, id) {
-			return nil, nil, models.NewProblem(models.KindNotFound, "table.not_found", "This snapshot has no table "+models.Bound(id, 64)+".", "List the snapshot's tables.")
-		}
-	}
-	switch {
-	case len(ids) == 0:
-		return nil, nil, models.NewProblem(models.KindConflict, "snapshot.empty", "This snapshot has no tables to download.", "Add a table first.")
-	case len(ids) > contract.MaxTables:
-		return nil, nil, models.NewProblem(models.KindTooLarge, "download.too_many_tables",
-			fmt.Sprintf("%d tables are more than one download takes.", len(ids)), fmt.Sprintf("Name at most %d tables.", contract.MaxTables))
-	}
-	return ids, services, nil
-}
-
-func (s *server) joinDownload(ctx context.Context, running models.Job, asked contract.DownloadSnapshotInput) (*body[Accepted], error) {
-	var has contract.DownloadSnapshotInput
-	if err := json.Unmarshal(running.Input, &has); err != nil {
-		return nil, fmt.Errorf("read the input of job %s: %w", running.ID, err)
-	}
-	covered := has.Mode == asked.Mode || has.Mode == models.DownloadFull
-	for _, id := range asked.Tables {
-		covered = covered && slices.Contains(has.Tables, id)
-	}
-	if covered && running.State != models.JobCancelling {
-		return s.accepted(ctx, running.ID, nil)
-	}
-	return nil, models.NewProblem(models.KindConflict, "job.already_running", "Another download of this snapshot is running: "+running.ID+".",
-		"Wait for it or cancel it, then ask again.").WithFields(models.FieldProblem{Field: "job", Code: running.ID, Detail: "running"})
+	return s.accepted(ctx, launched.Job.ID, launched.NotStarted)
 }
 
 func (s *server) launchPublish(ctx context.Context, plan models.Plan, jobID string) (*body[Accepted], error) {
@@ -171,15 +110,11 @@ func (s *server) retryJob(ctx context.Context, in *JobPath) (*body[Accepted], er
 	if len(left) == 0 {
 		left = input.Tables
 	}
-	snapshot, err := s.org(ctx).Snapshot(ctx, job.SnapshotID)
+	left, removed, err := s.stillThere(ctx, job.SnapshotID, left)
 	if err != nil {
 		return nil, err
 	}
-	left, removed, err := s.stillThere(ctx, snapshot.ID, left)
-	if err != nil {
-		return nil, err
-	}
-	accepted, err := s.startDownload(ctx, snapshot, left, input.Mode, job.ID)
+	accepted, err := s.startDownload(ctx, launch.Request{SnapshotID: job.SnapshotID, Tables: left, Mode: input.Mode, RetryOf: job.ID})
 	if err == nil && removed > 0 {
 		accepted.Body.Warnings = append(accepted.Body.Warnings, *models.NewProblem(models.KindConflict, "job.tables_removed",
 			fmt.Sprintf("%d of its tables were removed from the snapshot since; the rest is downloaded.", removed), "Add a table again to download it."))

@@ -16,10 +16,26 @@ import (
 
 // plainRoutes are those that are not about a resource.
 func (s *server) plainRoutes(engine *gin.Engine) {
-	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
-	engine.GET("/readyz", s.readiness)
+	s.healthRoutes(engine)
 	engine.GET("/docs", s.docs)
 	engine.Any("/codec/*op", gin.WrapH(s.Codec))
+}
+
+func (s *server) healthRoutes(engine *gin.Engine) {
+	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	engine.GET("/readyz", s.readiness)
+}
+
+// Health serves /healthz and /readyz alone, for processes that serve nothing
+// else; notices are what /readyz tells of while the process is ready.
+func Health(ready func(context.Context) error, notices func() []*models.Problem, log *slog.Logger) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	s := &server{Dependencies: Dependencies{Ready: ready, Notices: notices, Log: log}}
+	engine.Use(s.identifyRequest, s.recoverPanic)
+	engine.NoRoute(s.notFound)
+	s.healthRoutes(engine)
+	return engine
 }
 
 // readiness turns 200 when a download could start.

@@ -111,7 +111,7 @@ func tagOf(path string) string {
 	for i := len(parts) - 1; i >= 0; i-- {
 		if p := parts[i]; p != "" && !strings.HasPrefix(p, "{") {
 			switch p {
-			case "tables", "records", "suggestions", "columns", "views", "items", "jobs", "uploads", "connections", "snapshots", "connectors", "publish-plans":
+			case "tables", "records", "suggestions", "columns", "views", "items", "jobs", "uploads", "connections", "snapshots", "connectors", "publish-plans", "schedules":
 				return p
 			}
 		}

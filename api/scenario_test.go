@@ -27,7 +27,9 @@ import (
 	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/internal/connecting"
 	"github.com/scratch-platform/scratch/internal/limits"
+	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/internal/netguard"
+	"github.com/scratch-platform/scratch/internal/schedules"
 	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/internal/uploads"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -39,17 +41,18 @@ import (
 // stage is a whole API over a real store, a real engine without a worker, and
 // the fake blog.
 type stage struct {
-	store   *store.Store
-	http    *httptest.Server
-	site    *fake.Server
-	siteURL string
-	org     models.Organization
-	user    models.User
-	token   string
-	uploads *uploads.Folder
-	engine  temporal.Client
-	schemas *jsonschema.Compiler
-	routes  map[string]bool // "GET /api/v1/…" of the document
+	store     *store.Store
+	http      *httptest.Server
+	site      *fake.Server
+	siteURL   string
+	org       models.Organization
+	user      models.User
+	token     string
+	uploads   *uploads.Folder
+	schedules *schedules.Reconciler
+	engine    temporal.Client
+	schemas   *jsonschema.Compiler
+	routes    map[string]bool // "GET /api/v1/…" of the document
 }
 
 // kept leaves jobs as the store has them: the reconciler has tests of its own.
@@ -100,8 +103,12 @@ func newStage(t *testing.T) *stage {
 		DataConverter: codec.DataConverter(keys), FailureConverter: codec.FailureConverter(keys), Namespace: server.Namespace(),
 	})
 	g.engine = engine
+	g.schedules = &schedules.Reconciler{
+		System: s.System(), Org: func(id string) schedules.Org { return s.Org(id) }, Engine: engine,
+		Payloads: codec.DataConverter(keys), Locks: locks.NewProcess(time.Now), Log: log,
+	}
 	handler := api.New(api.Dependencies{
-		Store: s, Engine: engine, Registry: registry, Connecting: opener, Vault: keys, Uploads: g.uploads, Reconciler: kept{},
+		Store: s, Engine: engine, Registry: registry, Connecting: opener, Vault: keys, Uploads: g.uploads, Reconciler: kept{}, Schedules: g.schedules,
 		Live:  live.NewHub(live.NewStoreLog(s), log, time.Now),
 		Codec: http.NotFoundHandler(), Ready: func(context.Context) error { return nil }, Log: log, Now: time.Now,
 		Settings: api.Settings{Local: true, UploadLimit: 1 << 20},

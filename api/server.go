@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/schedules"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
@@ -32,6 +33,7 @@ type Dependencies struct {
 	Vault      *vault.Vault
 	Uploads    Uploads
 	Reconciler Reconciler
+	Schedules  Schedules
 	Live       Live
 	Codec      http.Handler // POST /codec/decode and /codec/encode, with its own check
 	Page       http.Handler // the web app; nil serves none
@@ -71,6 +73,14 @@ type Reconciler interface {
 	Look(ctx context.Context, job models.Job) (models.Job, error)
 	// Glance is Look for reading again and again: at most once a second per job.
 	Glance(ctx context.Context, job models.Job) (models.Job, error)
+}
+
+// Schedules holds a schedule against the engine's: applies a change at once, and
+// sees when it runs.
+type Schedules interface {
+	Apply(ctx context.Context, s models.Schedule) (schedules.Applied, error)
+	See(ctx context.Context, s models.Schedule) (schedules.Sight, error)
+	Trigger(ctx context.Context, s models.Schedule) (schedules.Applied, error)
 }
 
 // Live serves the WebSocket and the event streams.
@@ -125,6 +135,7 @@ func New(deps Dependencies) http.Handler {
 	s.suggestionRoutes()
 	s.planRoutes()
 	s.jobRoutes(engine)
+	s.scheduleRoutes()
 	s.plainRoutes(engine)
 	// huma documents its own shape of errors; every answer has ours.
 	delete(config.Components.Schemas.Map(), "ErrorModel")

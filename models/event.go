@@ -21,6 +21,7 @@ const (
 	EventSchemaChanged      = "table.schema_changed"
 	EventViewChanged        = "view.changed"
 	EventSnapshotChanged    = "snapshot.changed"
+	EventScheduleChanged    = "schedule.changed"
 	EventPlanChanged        = "plan.changed"
 	EventJobChanged         = "job.changed"
 	EventJobProgressed      = "job.progressed"
@@ -124,4 +125,11 @@ type ConnectionChanged struct {
 	ConnectionID string          `json:"connection_id"`
 	Change       string          `json:"change"`
 	State        ConnectionState `json:"state,omitempty"`
+}
+
+// ScheduleChanged says that a schedule of a snapshot was added, removed or
+// changed, or that one of its times came.
+type ScheduleChanged struct {
+	ScheduleID string `json:"schedule_id"`
+	Change     string `json:"change"`
 }

@@ -38,6 +38,7 @@ func EventTypes() []EventType {
 		{Name: EventSchemaChanged, Topics: []string{snapshot}, Payload: SchemaChanged{}, Says: "A table's columns changed."},
 		{Name: EventViewChanged, Topics: []string{snapshot}, Payload: ViewChanged{}, Says: "A saved view was added, removed or changed."},
 		{Name: EventSnapshotChanged, Topics: []string{snapshot, user}, Payload: SnapshotChanged{}, Says: "A snapshot was added, removed or renamed."},
+		{Name: EventScheduleChanged, Topics: []string{snapshot}, Payload: ScheduleChanged{}, Says: "A schedule was added, removed or changed, or one of its times came."},
 		{Name: EventPlanChanged, Topics: []string{snapshot}, Payload: PlanChanged{}, Says: "A publish plan or its items moved on."},
 		{Name: EventJobChanged, Topics: []string{job, snapshot}, Payload: JobChanged{}, Says: "A job's state changed."},
 		{Name: EventJobProgressed, Topics: []string{job}, Payload: JobProgressed{}, Says: "A job's counters moved; at most four times a second."},

@@ -1,8 +1,11 @@
 package models
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -25,6 +28,7 @@ const (
 	PrefixEvent        = "evt"
 	PrefixOperation    = "opn"
 	PrefixRun          = "run"
+	PrefixSchedule     = "sch"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -38,6 +42,21 @@ func NewID(prefix string) string {
 		// two things one name, which no promise survives.
 		panic("models: no randomness for a new id: " + err.Error())
 	}
+	return prefix + "_" + idEncoding.EncodeToString(id[:])
+}
+
+// IDAt returns the identifier of something that happens once, at a moment, and
+// whose maker may have to begin again: the same prefix, moment and name always
+// give the same one. It sorts among those of NewID by its moment.
+func IDAt(prefix string, at time.Time, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	var id uuid.UUID
+	copy(id[:], sum[:])
+	var milliseconds [8]byte
+	binary.BigEndian.PutUint64(milliseconds[:], uint64(at.UnixMilli()))
+	copy(id[:6], milliseconds[2:])
+	id[6] = id[6]&0x0f | 0x70 // version 7
+	id[8] = id[8]&0x3f | 0x80 // RFC 9562
 	return prefix + "_" + idEncoding.EncodeToString(id[:])
 }
 

@@ -63,6 +63,7 @@ type Job struct {
 	WaitingWhy     string
 	EngineAway     bool // the engine could not be asked at the last look
 	RetryOf        string
+	ScheduleID     string // the schedule that started it
 	CreatedBy      string
 	CreatedAt      time.Time
 	StartedAt      *time.Time

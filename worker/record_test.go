@@ -264,3 +264,42 @@ func (s *stack) history(ctx context.Context, workflowID, runID string) *historyp
 	}
 	return out
 }
+
+// The same for what runs by schedules.
+func TestRecordScheduledHistories(t *testing.T) {
+	s := newStackWith(t, testkit.SQLite(t), testkit.OwnTemporal(t), func(client.Options) client.Options { return client.Options{Identity: "recorder"} })
+	at := time.Now().UTC().Format("20060102")
+	keep := func(way string, m models.Schedule, run models.ScheduleRun) {
+		s.keep(at, "scheduleddownload", way, contract.ScheduledDownloadID(m.ID, run.At))
+	}
+
+	// One that waits for a person's download and then runs, and one that is left out.
+	table, reached := s.slow("posts", 3)
+	waits, leaves := s.scheduled(models.OverlapBufferOne, table), s.scheduled(models.OverlapSkip, table)
+	job := s.download(models.DownloadFull, table)
+	<-reached
+	s.comes(waits)
+	s.comes(leaves)
+	keep("skipped", leaves, s.runs(leaves, models.ScheduleSkipped)[0])
+	s.until(job, 30*time.Second, models.JobCompleted)
+	run := s.runs(waits, models.ScheduleEnded)[0]
+	keep("waited", waits, run)
+
+	// One that is cancelled, and one that cannot begin.
+	slow, reached := s.slow("more", 3)
+	cancelled := s.scheduled(models.OverlapSkip, slow)
+	s.comes(cancelled)
+	<-reached
+	run = s.runs(cancelled, models.ScheduleStarted)[0]
+	require.NoError(t, s.engine.CancelWorkflow(t.Context(), contract.ScheduledDownloadID(cancelled.ID, run.At), ""))
+	keep("cancelled", cancelled, s.runs(cancelled, models.ScheduleEnded)[0])
+	gone := s.scheduled(models.OverlapSkip, slow)
+	require.NoError(t, s.org.RemoveTable(t.Context(), slow.ID))
+	s.comes(gone)
+	keep("failed", gone, s.runs(gone, models.ScheduleFailed)[0])
+
+	cleanup, err := s.engine.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: contract.WorkflowCleanupID, TaskQueue: contract.QueueMaintenance}, contract.WorkflowCleanup)
+	require.NoError(t, err)
+	require.NoError(t, cleanup.Get(t.Context(), nil))
+	s.keep(at, "cleanup", "completed", cleanup.GetID())
+}

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-	sdk "go.temporal.io/sdk/worker"
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/connectors/postgres"
@@ -20,7 +19,9 @@ import (
 	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/internal/reconcile"
+	"github.com/scratch-platform/scratch/internal/schedules"
 	"github.com/scratch-platform/scratch/internal/testkit"
+	"github.com/scratch-platform/scratch/internal/uploads"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
@@ -45,7 +46,9 @@ type stack struct {
 	snapshot models.Snapshot
 	conn     models.Connection
 	look     *reconcile.Reconciler
-	worker   sdk.Worker
+	times    *schedules.Reconciler
+	uploads  *uploads.Sweeper
+	worker   *Worker
 }
 
 // beside gives a stack that shares everything but the snapshot, for a test that
@@ -99,6 +102,11 @@ func newStackWith(t *testing.T, database string, server *devserver.Server, chang
 		System: db.System(), Org: func(id string) reconcile.Org { return db.Org(id) }, Engine: s.engine,
 		Payloads: payloads, Locks: locks.NewProcess(time.Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
+	s.times = &schedules.Reconciler{
+		System: db.System(), Org: func(id string) schedules.Org { return db.Org(id) }, Engine: s.engine,
+		Payloads: payloads, Locks: s.look.Locks, Log: s.look.Log,
+	}
+	s.uploads = &uploads.Sweeper{Dir: t.TempDir(), Index: db.System(), Now: time.Now}
 	s.work()
 	t.Cleanup(s.rest)
 	return s
@@ -149,7 +157,7 @@ func (s *stack) table(remoteID string) models.Table {
 // work starts a worker process's worth of work; rest stops it.
 func (s *stack) work() {
 	s.worker = New(Config{
-		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Uploads: s.uploads, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(s.t, s.worker.Start())
 }

@@ -8,4 +8,6 @@ var (
 	downloads *activities.Downloads
 	publishes *activities.Publishes
 	jobs      *activities.Jobs
+	schedules *activities.Schedules
+	cleanup   *activities.Cleanup
 )

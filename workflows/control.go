@@ -162,7 +162,7 @@ func ended(ctx workflow.Context, err error) (models.JobState, *models.Problem) {
 // conclude makes the outcome findable for operators and gives what the engine
 // is told: a failed job is a failed run, a cancelled one a cancelled run.
 func conclude(ctx workflow.Context, state models.JobState, problem *models.Problem) error {
-	if err := workflow.UpsertTypedSearchAttributes(ctx, contract.AttributeOutcome.ValueSet(string(state))); err != nil {
+	if err := tellOutcome(ctx, string(state)); err != nil {
 		return err
 	}
 	switch state { //nolint:exhaustive // the rest is success, in part or whole
@@ -175,4 +175,9 @@ func conclude(ctx workflow.Context, state models.JobState, problem *models.Probl
 		return contract.Failure(problem)
 	}
 	return nil
+}
+
+// tellOutcome makes the outcome findable for operators.
+func tellOutcome(ctx workflow.Context, outcome string) error {
+	return workflow.UpsertTypedSearchAttributes(ctx, contract.AttributeOutcome.ValueSet(outcome))
 }

@@ -39,7 +39,7 @@ func TestHistoriesReplay(t *testing.T) {
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 		})
 	}
-	for _, workflow := range []string{"downloadsnapshot", "download", "publish"} {
+	for _, workflow := range []string{"downloadsnapshot", "download", "publish", "scheduleddownload", "cleanup"} {
 		require.True(t, recorded[workflow], "no history of %s is recorded", workflow)
 	}
 }

@@ -41,6 +41,10 @@ func newStage(t *testing.T) *stage {
 	s.RegisterActivity(&activities.Jobs{})
 	s.RegisterActivity(&activities.Downloads{})
 	s.RegisterActivity(&activities.Publishes{})
+	s.RegisterWorkflowWithOptions(ScheduledDownload, workflow.RegisterOptions{Name: contract.WorkflowScheduledDownload})
+	s.RegisterWorkflowWithOptions(Cleanup, workflow.RegisterOptions{Name: contract.WorkflowCleanup})
+	s.RegisterActivity(&activities.Schedules{})
+	s.RegisterActivity(&activities.Cleanup{})
 	s.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Maybe()
 	s.OnActivity(jobs.ChangeJob, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ChangeJobInput) error {
 		s.tell("job:" + string(in.To))

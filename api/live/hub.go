@@ -46,6 +46,7 @@ type Hub struct {
 	events Log
 	log    *slog.Logger
 	now    func() time.Time
+	over   chan struct{} // closed when Run ends
 	wake   chan struct{}
 	pass   func(models.Event) bool // to the hubs of other processes; nil: there are none
 
@@ -81,7 +82,7 @@ type message struct {
 
 // NewHub makes a hub; Run drives it.
 func NewHub(events Log, log *slog.Logger, now func() time.Time) *Hub {
-	return &Hub{events: events, log: log, now: now, wake: make(chan struct{}, 1), feeds: map[string]*feed{}}
+	return &Hub{events: events, log: log, now: now, wake: make(chan struct{}, 1), over: make(chan struct{}), feeds: map[string]*feed{}}
 }
 
 // PassOn has pass called with every event that is not kept and began here, for
@@ -120,8 +121,9 @@ func (h *Hub) Wake() {
 }
 
 // Run looks at the log whenever woken, and every LookEvery, until the context
-// ends.
+// ends; with it end all connections. It is called once.
 func (h *Hub) Run(ctx context.Context) error {
+	defer close(h.over)
 	ticker := time.NewTicker(LookEvery)
 	defer ticker.Stop()
 	for {
@@ -135,6 +137,20 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.log.WarnContext(ctx, "reading the event log failed; trying again", "error", err)
 		}
 	}
+}
+
+// within is a connection's context: it ends with the request's, and with Run: a
+// server that stops does not wait for streams that never end.
+func (h *Hub) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-h.over:
+			cancel()
+		case <-own.Done():
+		}
+	}()
+	return own, cancel
 }
 
 // Connections counts the open connections of this process.

@@ -96,7 +96,7 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 	}
 	// The request's context ends when its handler returns, which is when this
 	// socket has ended.
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := h.within(r.Context())
 	defer cancel()
 	s := &socket{
 		hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel,

@@ -15,7 +15,7 @@ import (
 // beginning or from Last-Event-ID, and ends when the job has ended. Of a job
 // whose events are kept no longer it tells the end alone.
 func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Actor, jobID string) {
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := h.within(r.Context())
 	defer cancel()
 	h.opened(1)
 	defer h.opened(-1)

@@ -7,7 +7,7 @@ import "github.com/spf13/cobra"
 func clientCommands() []*cobra.Command {
 	groups := []func(*clientFlags) *cobra.Command{
 		connectionCommand, snapshotCommand, tableCommand, recordCommand, uploadCommand,
-		downloadCommand, publishCommand, jobCommand, undoCommand, redoCommand,
+		downloadCommand, publishCommand, jobCommand, scheduleCommand, undoCommand, redoCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(groups))
 	for _, group := range groups {

@@ -408,3 +408,56 @@ func TestFollowEndsWithTheJob(t *testing.T) {
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, paths, "job", "follow", jobID).code)
 	require.Less(t, time.Since(began), pollEvery, "the event was not acted upon")
 }
+
+// Breaks when a schedule cannot be made, seen or ended from the command line, or
+// a script is told the wrong exit code.
+func TestSchedulesAtTheCommandLine(t *testing.T) {
+	const id = "sch_06f0000000000000000000000a"
+	next := time.Date(2026, 3, 4, 6, 30, 0, 0, time.UTC)
+	made := api.Schedule{
+		ID: id, SnapshotID: snapshotID, Cron: "30 6 * * 1-5", TimeZone: "Europe/Berlin", Overlap: models.OverlapBufferOne, Mode: models.DownloadIncremental,
+		Tables: []string{tableID}, NextRuns: []time.Time{next}, Runs: []api.ScheduleRun{{At: next, Outcome: models.ScheduleEnded, JobID: jobID, State: models.JobFailed}},
+	}
+	var asked map[string]any
+	server := (&service{}).answers()
+	server["GET /api/v1/schedules"] = listing[api.Schedule]{Items: []api.Schedule{made}}
+	server["GET /api/v1/schedules/"+id] = made
+	server["POST /api/v1/schedules"] = func(w http.ResponseWriter, r *http.Request) {
+		asked = nil
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		if asked["cron"] == "x" {
+			refuse(w, http.StatusUnprocessableEntity, "schedule.bad_cron", "no")
+			return
+		}
+		_ = json.NewEncoder(w).Encode(made)
+	}
+	paused := made
+	paused.Paused, paused.NextRuns = true, nil
+	server["POST /api/v1/schedules/"+id+"/pause"] = paused
+	server["POST /api/v1/schedules/"+id+"/resume"] = made
+	server["POST /api/v1/schedules/"+id+"/trigger"] = func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusConflict, "schedule.still_running", "busy")
+	}
+	server["DELETE /api/v1/schedules/"+id] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
+	got := scratch(t.Context(), t, server, "schedule", "add", "Autumn", "--cron", "30 6 * * 1-5", "--zone", "Europe/Berlin", "--overlap", "buffer_one", "--table", "Posts", "--incremental")
+	require.Equal(t, exitCompleted, got.code, got.err)
+	require.Contains(t, got.out, id)
+	require.Equal(t, map[string]any{
+		"snapshot_id": snapshotID, "cron": "30 6 * * 1-5", "time_zone": "Europe/Berlin", "overlap": "buffer_one", "mode": "incremental", "tables": []any{tableID},
+	}, asked)
+	got = scratch(t.Context(), t, server, "schedule", "list", "--json")
+	var list listing[api.Schedule]
+	require.NoError(t, json.Unmarshal([]byte(got.out), &list))
+	require.Equal(t, []api.Schedule{made}, list.Items)
+	got = scratch(t.Context(), t, server, "schedule", "show", id)
+	require.Contains(t, got.out, "30 6 * * 1-5 Europe/Berlin")
+	require.Contains(t, got.out, "failed")
+	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "pause", id, "--why", "x").code)
+	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "resume", id).code)
+	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "trigger", id).code)
+	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "remove", id).code)
+	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "add", "Autumn", "--cron", "x").code)
+	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "show", "sch_none").code)
+	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "add").code)
+}

@@ -131,6 +131,7 @@ func (d *doctor) lookAtEngine(ctx context.Context) {
 	if d.lookAtNamespace(ctx, engine, settings.TemporalNamespace) {
 		d.lookAtAttributes(ctx, engine, settings.TemporalNamespace)
 		d.lookAtQueues(ctx, engine)
+		d.lookAtSchedules(ctx, engine)
 		d.lookForStrangers(ctx, engine, settings.TemporalNamespace)
 	}
 }

@@ -57,19 +57,28 @@ func engineTLS(settings config.Settings) (*tls.Config, error) {
 	return c, nil
 }
 
+// engineAway is an engine that does not answer.
+func engineAway(namespace string, err error) error {
+	return models.NewProblem(models.KindUnavailable, "engine.away", "Temporal does not answer for the namespace "+namespace+".",
+		"Is it running? 'scratch doctor' looks for causes.").Because(err)
+}
+
+func engineAnswers(ctx context.Context, engine temporal.Client, namespace string) error {
+	if err := worker.Ready(ctx, engine); err != nil {
+		return engineAway(namespace, err)
+	}
+	return nil
+}
+
 // engineReady says whether the engine takes runs and a worker waits for them.
 func engineReady(ctx context.Context, engine temporal.Client, namespace string) error {
-	away := func(err error) error {
-		return models.NewProblem(models.KindUnavailable, "engine.away", "Temporal does not answer for the namespace "+namespace+".",
-			"Is it running? 'scratch doctor' looks for causes.").Because(err)
-	}
-	if err := worker.Ready(ctx, engine); err != nil {
-		return away(err)
+	if err := engineAnswers(ctx, engine, namespace); err != nil {
+		return err
 	}
 	for _, kind := range []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY} {
 		queue, err := engine.DescribeTaskQueue(ctx, contract.QueueSync, kind)
 		if err != nil {
-			return away(err)
+			return engineAway(namespace, err)
 		}
 		if len(queue.GetPollers()) == 0 {
 			return models.NewProblem(models.KindUnavailable, "engine.no_worker", "No worker waits for work.", "Start one with 'scratch worker', or serve as monolith.")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // schedules name time zones, and a bare container has none
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to stop; from then on a second one ends the process
+	// at once, as it does anywhere.
+	context.AfterFunc(ctx, stop)
 	err := root().ExecuteContext(ctx)
 	stop()
 	if err != nil {

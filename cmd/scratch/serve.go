@@ -12,25 +12,36 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/internal/config"
 	"github.com/scratch-platform/scratch/models"
 )
-
-// drainTime is how long a stopping server lets requests finish.
-const drainTime = 20 * time.Second
 
 func serveCommand() *cobra.Command {
 	var role string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run one role, configured by the environment",
-		Args:  cobra.NoArgs,
+		Long: `Run one role, configured by the environment (.env.example explains it).
+
+  frontend   the API, the page, live events; holds jobs against Temporal
+  worker     works: downloads, publishes, scheduled downloads, clean-up
+  cron       keeps schedules right at Temporal, clean-up's among them; works nothing
+             itself. One is enough; a second one stands by
+  monolith   all of it in one process
+
+Any number of frontends and workers run side by side on one PostgreSQL. Worker
+and cron answer /healthz and /readyz on SCRATCH_HEALTH_LISTEN, when it is set.
+
+On SIGTERM or Ctrl-C requests end and running work comes to a checkpoint, for
+SCRATCH_DRAIN at most; a second signal ends the process at once.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withExit(exitEnvironment, runServe(c.Context(), role))
 		},
 	}
-	c.Flags().StringVar(&role, "role", "", "monolith, frontend or worker (also SCRATCH_ROLE or SERVICE_TYPE)")
+	c.Flags().StringVar(&role, "role", "", "monolith, frontend, worker or cron (also SCRATCH_ROLE or SERVICE_TYPE)")
 	return c
 }
 
@@ -38,7 +49,9 @@ func workerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "worker",
 		Short: "Run a worker: short for serve --role=worker",
-		Args:  cobra.NoArgs,
+		Long: `Run a worker: short for serve --role=worker. It answers /healthz and /readyz on
+SCRATCH_HEALTH_LISTEN, when it is set.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withExit(exitEnvironment, runServe(c.Context(), string(config.RoleWorker)))
 		},
@@ -67,22 +80,36 @@ func runServe(ctx context.Context, role string) (err error) {
 		return err
 	}
 	group, running := errgroup.WithContext(ctx)
+	if err := s.serveRole(ctx, running, group); err != nil {
+		return err
+	}
 	s.sharing.run(running, group)
-	if settings.Role == config.RoleWorker {
-		group.Go(func() error { return s.work(running) })
-		group.Go(func() error { return s.relay.Run(running) })
-		s.log.InfoContext(ctx, "worker started", "temporal", settings.TemporalAddress)
-		return ignoreEnd(group.Wait())
-	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", settings.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", settings.Listen, err)
-	}
-	uiOrigin := settings.TemporalUIURL
-	s.run(running, group, listener, s.handler(!settings.PostgreSQL(), uiOrigin)) //nolint:contextcheck // requests bring their own
-	s.log.InfoContext(ctx, "serving", "role", settings.Role, "address", listener.Addr().String())
+	context.AfterFunc(ctx, func() {
+		s.log.InfoContext(ctx, "stopping; a second signal ends it at once", "within", settings.Drain)
+	})
 	return ignoreEnd(group.Wait())
+}
+
+// serveRole starts what the role runs, and says where it answers.
+func (s *system) serveRole(ctx, running context.Context, group *errgroup.Group) error {
+	address, handler := s.settings.Listen, http.Handler(nil)
+	if s.settings.Role.Serves(config.RoleFrontend) {
+		handler = s.handler(!s.settings.PostgreSQL(), s.settings.TemporalUIURL) //nolint:contextcheck // requests bring their own
+	} else {
+		address, handler = s.settings.HealthListen, api.Health(s.readyAlone, s.sharing.notices, s.log)
+	}
+	var listener net.Listener
+	if address != "" {
+		var lc net.ListenConfig
+		var err error
+		if listener, err = lc.Listen(ctx, "tcp", address); err != nil {
+			return fmt.Errorf("listen on %s: %w", address, err)
+		}
+		address = listener.Addr().String()
+	}
+	s.run(running, group, listener, handler)
+	s.log.InfoContext(ctx, "serving", "role", s.settings.Role, "address", address, "temporal", s.settings.TemporalAddress)
+	return nil
 }
 
 // prepareStore migrates a store of one machine by itself; a shared one is
@@ -102,50 +129,44 @@ func (s *system) prepareStore(ctx context.Context) error {
 	return nil
 }
 
-// run adds what the role runs to the group.
+// run adds what the role runs to the group; without a listener it answers
+// nothing.
 func (s *system) run(ctx context.Context, group *errgroup.Group, listener net.Listener, handler http.Handler) {
-	group.Go(func() error { return s.relay.Run(ctx) })
-	group.Go(func() error { return s.hub.Run(ctx) })
-	group.Go(func() error { return s.reconciler.Run(ctx) })
-	if s.settings.Role != config.RoleFrontend {
-		group.Go(func() error { return s.work(ctx) })
-		group.Go(func() error { return s.cleanUp(ctx) })
-	}
-	group.Go(func() error { return serveHTTP(ctx, listener, handler) })
-}
-
-// cleanEvery is how often what is kept no longer is deleted.
-const cleanEvery = time.Hour
-
-// cleanUp deletes what is kept no longer, now and every hour. A failure waits
-// for the next time: nothing depends on it.
-func (s *system) cleanUp(ctx context.Context) error {
-	ticker := time.NewTicker(cleanEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.store.System().CleanUp(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "cleaning up failed; the next time goes on", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
+	role := s.settings.Role
+	start := func(runs bool, what func(context.Context) error) {
+		if runs {
+			group.Go(func() error { return what(ctx) })
 		}
 	}
+	frontend, works := role.Serves(config.RoleFrontend), role.Serves(config.RoleWorker)
+	start(frontend || works, s.relay.Run)
+	start(frontend, s.hub.Run)
+	start(frontend, s.reconciler.Run)
+	start(works, s.work)
+	start(role.Serves(config.RoleCron), s.schedules.Run)
+	start(listener != nil, func(ctx context.Context) error { return serveHTTP(ctx, listener, handler, s.settings.Drain) })
 }
 
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// serveHTTP serves until the context ends, then takes no more connections and
+// lets requests end, for the drain time at most. Event streams end with the hub.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration) error {
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		// Streams end when the process does, not when their clients please.
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return requests },
 	}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		stop, cancel := context.WithTimeout(requests, drain)
 		defer cancel()
-		stopped <- server.Shutdown(stop)
+		err := server.Shutdown(stop)
+		if errors.Is(err, context.DeadlineExceeded) {
+			cut() // whoever has not ended by now is told so, and cut off
+			err = server.Close()
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	temporal "go.temporal.io/sdk/client"
@@ -23,6 +24,7 @@ import (
 	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/internal/reconcile"
+	"github.com/scratch-platform/scratch/internal/schedules"
 	"github.com/scratch-platform/scratch/internal/telemetry"
 	"github.com/scratch-platform/scratch/internal/uploads"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -50,6 +52,8 @@ type system struct {
 	sharing    *sharing // nil: no Redis
 	locks      locks.Locker
 	reconciler *reconcile.Reconciler
+	schedules  *schedules.Reconciler
+	working    atomic.Bool // the worker of this process takes work
 }
 
 // registry lists the services of this build.
@@ -118,6 +122,10 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
 		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: s.store.Now, Log: s.log,
 	}
+	s.schedules = &schedules.Reconciler{
+		System: s.store.System(), Org: func(id string) schedules.Org { return s.store.Org(id) },
+		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Log: s.log,
+	}
 	return nil
 }
 
@@ -174,7 +182,7 @@ func (s *system) handler(local bool, uiOrigin string) http.Handler {
 	}
 	return api.New(api.Dependencies{
 		Store: s.store, Engine: s.engine, Registry: s.registry, Connecting: s.opener, Vault: s.vault,
-		Uploads: s.uploads, Reconciler: s.reconciler, Live: s.hub,
+		Uploads: s.uploads, Reconciler: s.reconciler, Schedules: s.schedules, Live: s.hub,
 		Codec: codec.NewHandler(codec.New(s.vault), uiOrigin, authorize),
 		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: s.store.Now,
 		Settings: api.Settings{
@@ -193,10 +201,32 @@ const (
 
 // ready says whether a download could start now.
 func (s *system) ready(ctx context.Context) error {
+	if err := s.storeReady(ctx); err != nil {
+		return err
+	}
+	return engineReady(ctx, s.engine, s.settings.TemporalNamespace)
+}
+
+func (s *system) storeReady(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {
 		return models.NewProblem(models.KindUnavailable, "store.away", "The database does not answer.", "Run 'scratch doctor'.").Because(err)
 	}
-	return engineReady(ctx, s.engine, s.settings.TemporalNamespace)
+	return nil
+}
+
+// readyAlone says whether a process that serves nothing does its work: its store
+// and engine answer, and a worker takes work.
+func (s *system) readyAlone(ctx context.Context) error {
+	if err := s.storeReady(ctx); err != nil {
+		return err
+	}
+	if err := engineAnswers(ctx, s.engine, s.settings.TemporalNamespace); err != nil {
+		return err
+	}
+	if s.settings.Role.Serves(config.RoleWorker) && !s.working.Load() {
+		return models.NewProblem(models.KindUnavailable, "engine.no_worker", "The worker takes no work yet.", "Its log says what it waits for.")
+	}
+	return nil
 }
 
 func (s *system) close() error {
@@ -224,7 +254,12 @@ func (s *system) locker() locks.Locker {
 
 // work runs the worker until the context ends.
 func (s *system) work(ctx context.Context) error {
-	return worker.Run(ctx, worker.Config{Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log})
+	defer s.working.Store(false)
+	return worker.Run(ctx, worker.Config{
+		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain,
+		Uploads: &uploads.Sweeper{Dir: s.settings.UploadDir(), Index: s.store.System(), Now: time.Now},
+		Started: func() { s.working.Store(true) },
+	})
 }
 
 // writePrivate writes a small file for this user alone, whole or not at all.

@@ -116,6 +116,14 @@ var arrows = []arrow{
 		why: "it holds jobs against the engine through the contract, as the API does",
 	},
 	{
+		from: "internal/launch", to: []string{"models", "models/store", "workflows/contract"},
+		why: "it stores a job and starts its run through the contract, for the API and for schedules alike",
+	},
+	{
+		from: "internal/schedules", to: []string{"models", "models/store", "workflows/contract", "internal/locks"},
+		why: "it holds schedules against the engine through the contract, as the API does",
+	},
+	{
 		from: "internal/...", to: []string{"models", "models/store", "connectors", "internal/...", "worker/codec"},
 		why: "plumbing does not know what it carries: no API, workflows, activities or agent",
 	},
@@ -183,7 +191,7 @@ var libraries = []library{
 		prefixes: []string{"go.temporal.io"},
 		in: []string{
 			"workflows/...", "activities/...", "worker/...", "api/...", "cmd/...", "bench/...",
-			"internal/devserver", "internal/testkit", "internal/telemetry", "internal/reconcile",
+			"internal/devserver", "internal/testkit", "internal/telemetry", "internal/reconcile", "internal/launch", "internal/schedules",
 		},
 		why: "connectors, agent, models and plumbing must be usable and testable without a workflow engine",
 	},

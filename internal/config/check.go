@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -16,7 +17,7 @@ import (
 
 // tidy removes what people add without meaning it.
 func (s *Settings) tidy() {
-	for _, text := range []*string{&s.DataDir, &s.Listen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL} {
+	for _, text := range []*string{&s.DataDir, &s.Listen, &s.HealthListen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL} {
 		*text = strings.TrimSpace(*text)
 	}
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
@@ -44,6 +45,12 @@ func (s *Settings) checkAddresses(found *findings) {
 		found.add("SCRATCH_LISTEN", problem)
 	} else if s.PublicURL == "" && !onThisMachine(s.Listen) {
 		found.add("SCRATCH_PUBLIC_URL", "it must be set when the listen address "+s.Listen+" can be reached from elsewhere: https://scratch.example.com")
+	}
+	if problem := badAddress(s.HealthListen); s.HealthListen != "" && problem != "" {
+		found.add("SCRATCH_HEALTH_LISTEN", problem)
+	}
+	if s.Drain < time.Second || s.Drain > 10*time.Minute {
+		found.add("SCRATCH_DRAIN", "it must lie between 1s and 10m")
 	}
 	for name, value := range map[string]string{"SCRATCH_PUBLIC_URL": s.PublicURL, "SCRATCH_TEMPORAL_UI_URL": s.TemporalUIURL} {
 		if problem := badURL(value); value != "" && problem != "" {

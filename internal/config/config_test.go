@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,7 +42,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SCRATCH_TEMPORAL_TLS": "true", "SCRATCH_TEMPORAL_TLS_CA": cert, "SCRATCH_TEMPORAL_TLS_CERT": cert,
 		"SCRATCH_TEMPORAL_TLS_KEY": cert, "SCRATCH_TEMPORAL_TLS_SERVER_NAME": "s", "SCRATCH_TEMPORAL_UI_URL": "http://ui:8080",
 		"SCRATCH_VAULT_KEYSET": keyset.Reveal(), "SCRATCH_UPLOAD_LIMIT": "500MB", "SCRATCH_NETGUARD_ALLOW": "10.0.0.0/8,wiki.internal",
-		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json",
+		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
 	}
 	var environ []string
 	for name, value := range values {
@@ -58,6 +59,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		TemporalTLS: true, TemporalTLSCA: cert, TemporalTLSCert: cert, TemporalTLSKey: cert, TemporalTLSServerName: "s",
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
+		HealthListen: "0.0.0.0:81", Drain: time.Minute,
 	}, s)
 	require.Equal(t, "postgres://u:p@h/db", s.DatabaseURL.Reveal())
 	require.Equal(t, "rediss://:p@r:6380/2", s.RedisURL.Reveal())
@@ -105,6 +107,8 @@ func TestSingleMistakes(t *testing.T) {
 		"SCRATCH_ROLE":             {"SCRATCH_ROLE=worker", "SERVICE_TYPE=cron", "SCRATCH_DATABASE_URL=postgres://h/d"},
 		"SCRATCH_VAULT_KEYSET":     {"SCRATCH_VAULT_KEYSET=a", "SCRATCH_VAULT_KEYSET_FILE=/b"},
 		"SCRATCH_TEMPORAL_ADDRESS": {"SCRATCH_TEMPORAL_ADDRESS=t:99999"},
+		"SCRATCH_HEALTH_LISTEN":    {"SCRATCH_HEALTH_LISTEN=3011"},
+		"SCRATCH_DRAIN":            {"SCRATCH_DRAIN=1h"},
 	}
 	for name, environ := range cases {
 		_, err := Load(environ)

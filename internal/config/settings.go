@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -10,10 +11,11 @@ import (
 // Settings is everything that is configured from outside. Secrets can also be
 // given as files: the variable's name with _FILE behind it holds the path.
 type Settings struct {
-	Role      Role   `env:"SCRATCH_ROLE" envDefault:"monolith" doc:"What this process does: monolith (all of it), frontend (API and page), worker (workflows and activities) or cron (schedules). SERVICE_TYPE is another name for it."`
-	DataDir   string `env:"SCRATCH_DATA_DIR" envDefault:".scratch" doc:"Folder for uploads and, on one machine, the database and the keyset."`
-	Listen    string `env:"SCRATCH_LISTEN" envDefault:"127.0.0.1:3010" doc:"Address the API and the page are served on."`
-	PublicURL string `env:"SCRATCH_PUBLIC_URL" doc:"Address users reach Scratch under, for links and origin checks. Empty: the listen address, which must then be on this machine."`
+	Role         Role   `env:"SCRATCH_ROLE" envDefault:"monolith" doc:"What this process does. frontend: the API, the page and the truth of jobs. worker: downloads, publishes and clean-up. cron: keeps schedules right, clean-up's among them; one is enough, a second stands by. monolith: all of it. SERVICE_TYPE is another name for it."`
+	DataDir      string `env:"SCRATCH_DATA_DIR" envDefault:".scratch" doc:"Folder for uploads and, on one machine, the database and the keyset."`
+	Listen       string `env:"SCRATCH_LISTEN" envDefault:"127.0.0.1:3010" doc:"Address a frontend or monolith serves the API and the page on."`
+	HealthListen string `env:"SCRATCH_HEALTH_LISTEN" doc:"Address a worker or cron answers /healthz and /readyz on, and nothing else: 0.0.0.0:3011. Empty: it answers nothing. A frontend or monolith answers them on SCRATCH_LISTEN."`
+	PublicURL    string `env:"SCRATCH_PUBLIC_URL" doc:"Address users reach Scratch under, for links and origin checks. Empty: the listen address, which must then be on this machine."`
 
 	DatabaseURL vault.Secret `env:"SCRATCH_DATABASE_URL" doc:"PostgreSQL 15 or newer: postgres://user:password@host:5432/name. Empty: a SQLite file in the data folder, for one process."`
 
@@ -33,6 +35,8 @@ type Settings struct {
 
 	UploadLimit   Size     `env:"SCRATCH_UPLOAD_LIMIT" envDefault:"2GiB" doc:"Largest file that can be uploaded."`
 	NetguardAllow []string `env:"SCRATCH_NETGUARD_ALLOW" envSeparator:"," doc:"Addresses, ranges and host names, separated by commas, that connections may reach although they are not on the public internet: 10.1.0.0/16,wiki.internal"`
+
+	Drain time.Duration `env:"SCRATCH_DRAIN" envDefault:"20s" doc:"How long a process that is told to stop lets requests end and running work come to a checkpoint, from 1s to 10m. The supervisor that sends the signal must wait a little longer. A second signal ends the process at once; nothing is lost by it."`
 
 	LogLevel  LogLevel  `env:"SCRATCH_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat LogFormat `env:"SCRATCH_LOG_FORMAT" envDefault:"auto" doc:"text, json, or auto: text on a terminal, else JSON."`

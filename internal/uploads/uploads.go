@@ -53,10 +53,13 @@ func (f *Folder) Save(ctx context.Context, organizationID, name, contentType str
 	return upload, nil
 }
 
+// incoming begins the names of files that are not whole yet.
+const incoming = ".incoming-"
+
 // write goes through a temporary file, so that a file under its own name is
 // always whole.
 func write(target string, limit int64, from io.Reader) (size int64, sum string, err error) {
-	temp, err := os.CreateTemp(filepath.Dir(target), ".incoming-*")
+	temp, err := os.CreateTemp(filepath.Dir(target), incoming+"*")
 	if err != nil {
 		return 0, "", diskProblem(err)
 	}

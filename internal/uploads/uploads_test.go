@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -99,4 +100,49 @@ func TestFileOfExactlyTheLimitIsTaken(t *testing.T) {
 	f, _ := folder(t, 100)
 	_, err := f.Save(t.Context(), "org_a", "x.csv", "text/csv", strings.NewReader(strings.Repeat("x", 100)))
 	require.NoError(t, err)
+}
+
+// index is what a store says of uploads.
+type index struct{ organizations, uploads []string }
+
+func (i index) HasOrganization(_ context.Context, id string) (bool, error) {
+	return slices.Contains(i.organizations, id), nil
+}
+
+func (i index) KnownUploads(_ context.Context, _ string, ids []string) ([]string, error) {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(i.uploads, id) }), nil
+}
+
+// Breaks when a file that somebody needs goes, or one that is not ours.
+func TestSweepTakesOrphansAlone(t *testing.T) {
+	dir := t.TempDir()
+	ours, foreign := models.NewID(models.PrefixOrganization), models.NewID(models.PrefixOrganization)
+	known, orphan, young := models.NewID(models.PrefixUpload), models.NewID(models.PrefixUpload), models.NewID(models.PrefixUpload)
+	for _, file := range []string{
+		ours + "/" + known, ours + "/" + orphan, ours + "/" + young, ours + "/.incoming-1", ours + "/.incoming-2", ours + "/notes.txt",
+		foreign + "/" + orphan, "elsewhere/" + orphan, "scratch.db",
+	} {
+		path := filepath.Join(dir, file)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+		at := time.Now().Add(-25 * time.Hour)
+		if strings.HasSuffix(file, young) || strings.HasSuffix(file, ".incoming-2") {
+			at = time.Now()
+		}
+		require.NoError(t, os.Chtimes(path, at, at))
+	}
+	s := &uploads.Sweeper{Dir: dir, Index: index{[]string{ours}, []string{known}}, Now: time.Now}
+	files, err := s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, files)
+	for file, there := range map[string]bool{
+		ours + "/" + known: true, ours + "/" + young: true, ours + "/" + orphan: false, ours + "/.incoming-1": false, ours + "/.incoming-2": true,
+		ours + "/notes.txt": true, foreign + "/" + orphan: true, "elsewhere/" + orphan: true, "scratch.db": true,
+	} {
+		_, err := os.Stat(filepath.Join(dir, file))
+		require.Equal(t, there, err == nil, file)
+	}
+	files, err = (&uploads.Sweeper{Dir: filepath.Join(dir, "none"), Index: index{}, Now: time.Now}).Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, files)
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/scratch-platform/scratch/models"
@@ -20,42 +22,51 @@ const (
 	keepSuggestions = 30 * 24 * time.Hour
 	// keepAnswers is how long a repeated request is known as one.
 	keepAnswers = 7 * 24 * time.Hour
+	// keepUploads is how long a file that no connection uses is kept: a person
+	// who uploaded it may still be about to connect it.
+	keepUploads = 7 * 24 * time.Hour
 	// cleanBatch bounds what one transaction of cleaning up deletes.
 	cleanBatch = 2000
 )
 
 // CleanUp deletes what is kept no longer: credentials whose time is over, old
-// events, plans never applied, removed tables, decided suggestions. It works in
-// small transactions and may be run at any time, by one process or several.
-func (y *System) CleanUp(ctx context.Context) error {
+// events, plans never applied, removed tables, decided suggestions, uploads that
+// nothing uses. It says how many went, by what they were. It works in small
+// transactions, goes on after a kind that failed, and may be run at any time, by
+// one process or several.
+func (y *System) CleanUp(ctx context.Context) (map[string]int64, error) {
 	now := y.s.now()
-	if err := y.ExpireCredentials(ctx); err != nil {
-		return err
-	}
-	steps := []func() (int64, error){
-		func() (int64, error) { return y.TrimEvents(ctx, now.Add(-keepEvents), cleanBatch) },
-		func() (int64, error) { return y.PrunePlans(ctx, now.Add(-keepPlans), 10) },
-		func() (int64, error) { n, err := y.DropRemoved(ctx, now.Add(-keepRemoved), 10); return int64(n), err },
-		func() (int64, error) {
+	gone := map[string]int64{}
+	var failed []error
+	for _, kind := range []struct {
+		name   string
+		delete func() (int64, error)
+	}{
+		{"credentials", func() (int64, error) { return 0, y.ExpireCredentials(ctx) }},
+		{"events", func() (int64, error) { return y.TrimEvents(ctx, now.Add(-keepEvents), cleanBatch) }},
+		{"plans", func() (int64, error) { return y.PrunePlans(ctx, now.Add(-keepPlans), 10) }},
+		{"tables", func() (int64, error) { n, err := y.DropRemoved(ctx, now.Add(-keepRemoved), 10); return int64(n), err }},
+		{"suggestions", func() (int64, error) {
 			return y.prune(ctx, "DELETE FROM suggestions WHERE id IN (SELECT id FROM suggestions WHERE decided_at < ? LIMIT ?)", now.Add(-keepSuggestions))
-		},
-		func() (int64, error) {
+		}},
+		{"answers", func() (int64, error) {
 			return y.prune(ctx, `DELETE FROM operation_answers WHERE (organization_id, operation_id, request) IN (
 				SELECT organization_id, operation_id, request FROM operation_answers WHERE at < ? LIMIT ?)`, now.Add(-keepAnswers))
-		},
-	}
-	for _, step := range steps {
+		}},
+		{"uploads", func() (int64, error) { return y.PruneUploads(ctx, now.Add(-keepUploads), cleanBatch) }},
+	} {
 		for {
-			n, err := step()
+			n, err := kind.delete()
 			if err != nil {
-				return err
+				failed = append(failed, fmt.Errorf("clean up %s: %w", kind.name, err))
 			}
-			if n == 0 {
+			if n == 0 || err != nil {
 				break
 			}
+			gone[kind.name] += n
 		}
 	}
-	return nil
+	return gone, errors.Join(failed...)
 }
 
 // prune deletes rows by a statement that takes a time, in microseconds, and a

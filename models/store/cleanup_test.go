@@ -69,17 +69,57 @@ func TestCleanUp(t *testing.T) {
 		start(t, org, actor, applied)
 		relayAll(t, s)
 		rows := func(name string) int64 { return count(t, s, "SELECT count(*) FROM "+name) }
-		require.NoError(t, s.System().CleanUp(ctx))
+		_, err := s.System().CleanUp(ctx)
+		require.NoError(t, err)
 		require.EqualValues(t, 2, rows("plans"))
 		require.NotZero(t, rows("events"))
 		real := s.now
 		s.now = func() time.Time { return real().Add(40 * 24 * time.Hour) }
-		require.NoError(t, s.System().CleanUp(ctx))
+		gone, err := s.System().CleanUp(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, gone["plans"])
+		require.NotZero(t, gone["events"])
 		require.EqualValues(t, 1, rows("plans"))
 		require.Zero(t, rows("events"))
 		require.Zero(t, rows("topics"))
-		_, err := org.Plan(ctx, applied.ID)
+		_, err = org.Plan(ctx, applied.ID)
 		require.NoError(t, err)
 		require.Len(t, allRecords(t, org, table.ID), 4)
+	})
+}
+
+// Breaks when a file that somebody needs goes, or one that nobody needs stays.
+func TestUnusedUploadsGo(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, _ := newOrg(t, s)
+		upload := func(name string) models.Upload {
+			u := models.Upload{ID: models.NewID(models.PrefixUpload), Name: name, Path: name}
+			require.NoError(t, org.CreateUpload(ctx, u))
+			return u
+		}
+		connect := func(u models.Upload) models.Connection {
+			c := models.Connection{ID: models.NewID(models.PrefixConnection), Service: "csv", Name: "x", State: models.ConnectionReady, UploadID: u.ID}
+			require.NoError(t, org.CreateConnection(ctx, c))
+			return c
+		}
+		unused, used, left, guide := upload("Unused.csv"), upload("used.csv"), upload("left.csv"), upload("Guide.MD")
+		connect(used)
+		require.NoError(t, org.DeleteConnection(ctx, connect(left).ID))
+		n, err := s.System().PruneUploads(ctx, s.now().Add(-time.Hour), 100)
+		require.NoError(t, err)
+		require.Zero(t, n, "they are young")
+		n, err = s.System().PruneUploads(ctx, s.now().Add(time.Hour), 100)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		known, err := s.System().KnownUploads(ctx, org.ID(), []string{unused.ID, used.ID, left.ID, guide.ID})
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{used.ID, guide.ID}, known)
+		there, err := s.System().HasOrganization(ctx, org.ID())
+		require.NoError(t, err)
+		require.True(t, there)
+		there, err = s.System().HasOrganization(ctx, "org_other")
+		require.NoError(t, err)
+		require.False(t, there)
 	})
 }

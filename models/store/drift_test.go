@@ -23,7 +23,7 @@ func rowModels() []any {
 		&organizationRow{}, &userRow{}, &apiTokenRow{}, &sessionRow{}, &signInLinkRow{}, &wsTicketRow{}, &connectionRow{},
 		&snapshotRow{}, &tableRow{}, &schemaChangeRow{}, &viewRow{}, &uploadRow{}, &auditRow{}, &jobRow{}, &jobTableRow{},
 		&planRow{}, &itemRow{}, &outboxRow{}, &topicRow{}, &eventRow{}, &leaseRow{}, &downloadRunRow{},
-		&historyRow{}, &operationRow{}, &operationAnswerRow{}, &suggestionRow{}, &sortIndexRow{},
+		&historyRow{}, &operationRow{}, &operationAnswerRow{}, &suggestionRow{}, &sortIndexRow{}, &scheduleRow{},
 	}
 }
 
@@ -86,7 +86,7 @@ func TestModelsAndMigrationsAgree(t *testing.T) {
 func neverNull(table, field string) bool {
 	return slices.Contains([]string{
 		"api_tokens.hash", "sessions.hash", "sign_in_links.hash", "ws_tickets.hash", "tables.columns", "views.query", "views.columns",
-		"jobs.progress", "job_tables.progress", "plans.counts", "download_runs.progress",
+		"jobs.progress", "job_tables.progress", "plans.counts", "download_runs.progress", "schedules.tables", "schedules.runs",
 	}, table+"."+field)
 }
 

@@ -27,6 +27,7 @@ type jobRow struct {
 	WaitingWhy     string
 	EngineAway     bool
 	RetryOf        string
+	ScheduleID     string
 	CreatedBy      string
 	CreatedAt      time.Time
 	StartedAt      *time.Time
@@ -42,7 +43,7 @@ func (r jobRow) job() models.Job {
 	return models.Job{
 		ID: r.ID, OrganizationID: r.OrganizationID, SnapshotID: r.SnapshotID, PlanID: r.PlanID, Kind: r.Kind, State: r.State,
 		WorkflowID: r.WorkflowID, RunID: r.RunID, Input: r.Input.V, Progress: r.Progress.V, Problem: r.Problem.V,
-		WaitingUntil: r.WaitingUntil, WaitingWhy: r.WaitingWhy, EngineAway: r.EngineAway, RetryOf: r.RetryOf, CreatedBy: r.CreatedBy,
+		WaitingUntil: r.WaitingUntil, WaitingWhy: r.WaitingWhy, EngineAway: r.EngineAway, RetryOf: r.RetryOf, ScheduleID: r.ScheduleID, CreatedBy: r.CreatedBy,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt, AliveAt: r.AliveAt, Version: r.Version,
 	}
 }
@@ -66,7 +67,7 @@ func (tx *Tx) createJob(job models.Job) (models.Job, bool, error) {
 	row := jobRow{
 		ID: job.ID, OrganizationID: tx.org, SnapshotID: job.SnapshotID, PlanID: job.PlanID, Kind: job.Kind, State: models.JobQueued,
 		WorkflowID: job.WorkflowID, RunID: job.RunID, Input: asJSON(job.Input), Progress: asJSON(models.Progress{Total: -1}),
-		RetryOf: job.RetryOf, CreatedBy: job.CreatedBy, CreatedAt: tx.now, Version: 1,
+		RetryOf: job.RetryOf, ScheduleID: job.ScheduleID, CreatedBy: job.CreatedBy, CreatedAt: tx.now, Version: 1,
 	}
 	// A live job may end between the refused insert and the look at it: try
 	// once more then.
@@ -143,12 +144,29 @@ func (o *Org) Job(ctx context.Context, id string) (models.Job, error) {
 	return row.job(), nil
 }
 
+// JobsByID gives those of the jobs that there are, by id.
+func (o *Org) JobsByID(ctx context.Context, ids []string) (map[string]models.Job, error) {
+	jobs := make(map[string]models.Job, len(ids))
+	if len(ids) == 0 {
+		return jobs, nil
+	}
+	var rows []jobRow
+	if err := o.rows(ctx, &jobRow{}).Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		return nil, o.s.explain(ctx, err)
+	}
+	for _, r := range rows {
+		jobs[r.ID] = r.job()
+	}
+	return jobs, nil
+}
+
 // JobFilter narrows ListJobs; zero fields do not.
 type JobFilter struct {
 	State      []models.JobState
 	Kind       models.JobKind
 	SnapshotID string
 	PlanID     string
+	ScheduleID string
 }
 
 // ListJobs lists jobs, newest first.
@@ -165,6 +183,9 @@ func (o *Org) ListJobs(ctx context.Context, filter JobFilter, page Page) ([]mode
 	}
 	if filter.PlanID != "" {
 		q = q.Where("plan_id = ?", filter.PlanID)
+	}
+	if filter.ScheduleID != "" {
+		q = q.Where("schedule_id = ?", filter.ScheduleID)
 	}
 	rows, next, err := pageByID(q, page, models.PrefixJob, true, func(r *jobRow) string { return r.ID })
 	if err != nil {

@@ -104,6 +104,9 @@ func (o *Org) DeleteSnapshot(ctx context.Context, id string) error {
 			return models.NewProblem(models.KindConflict, "snapshot.busy", fmt.Sprintf("what became of %d changes of an ended publish is being found out", sent),
 				"it is found out within about a minute; then delete the snapshot")
 		}
+		if err := tx.removeSchedules(id); err != nil {
+			return err
+		}
 		gone := map[string]any{"deleted_at": tx.now}
 		if err := tx.rows(&snapshotRow{}).Where("id = ?", id).Updates(gone).Error; err != nil {
 			return err

@@ -49,6 +49,10 @@ func newVictim(t *testing.T, s *Store) victim {
 	token := models.APIToken{ID: models.NewID(models.PrefixAPIToken), UserID: actor.UserID, Name: canary, Hash: []byte(canary), CreatedAt: s.now()}
 	require.NoError(t, org.CreateToken(ctx, token))
 	require.NoError(t, org.AppendAudit(ctx, models.AuditEvent{UserID: actor.UserID, Action: canary, Subject: table.ID}))
+	schedule, err := org.CreateSchedule(ctx, models.Schedule{
+		SnapshotID: table.SnapshotID, Cron: "@daily", TimeZone: "UTC", Overlap: models.OverlapSkip, Mode: models.DownloadFull, Note: canary, Tables: []string{table.ID},
+	})
+	require.NoError(t, err)
 	old := build(t, org, actor, table)
 	failed := itemsByOp(t, org, old.ID)[models.OpUpdate]
 	applied := start(t, org, actor, old)
@@ -66,7 +70,7 @@ func newVictim(t *testing.T, s *Store) victim {
 	v := victim{org: org, table: table, ids: map[string][]string{
 		"user": {actor.UserID}, "snapshot": {table.SnapshotID}, "table": {table.ID}, "connection": {table.ConnectionID}, "view": {view.ID},
 		"column": {column.ID, "title"}, "upload": {upload.ID}, "token": {token.ID}, "plan": {ready.ID, old.ID}, "item": {failed.ID},
-		"job": {running.ID, applied.ID}, "run": {run.ID},
+		"job": {running.ID, applied.ID}, "run": {run.ID}, "schedule": {schedule.ID},
 		"topic": {models.SnapshotTopic(table.SnapshotID), models.JobTopic(running.ID), models.UserTopic(actor.UserID)},
 	}}
 	for _, r := range allRecords(t, org, table.ID) {

@@ -89,3 +89,30 @@ func (o *Org) DeleteUpload(ctx context.Context, id string) (models.Upload, error
 	})
 	return models.Upload(row), err
 }
+
+// PruneUploads forgets CSV uploads made before a moment that no connection
+// names, at most limit of them, and says how many; their files go with the next
+// sweep of the upload folder. Markdown uploads are resources of their own.
+func (y *System) PruneUploads(ctx context.Context, before time.Time, limit int) (n int64, err error) {
+	err = y.tx(ctx, func(tx *Tx) error {
+		n, err = tx.exec(`DELETE FROM uploads WHERE id IN (
+			SELECT u.id FROM uploads AS u WHERE u.created_at < ? AND lower(u.name) NOT LIKE '%.md' AND lower(u.name) NOT LIKE '%.markdown'
+				AND NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.upload_id = u.id AND c.deleted_at IS NULL)
+			LIMIT ?)`, stored(before), limit)
+		return err
+	})
+	return n, err
+}
+
+// HasOrganization reports whether there is such an organization.
+func (y *System) HasOrganization(ctx context.Context, id string) (bool, error) {
+	var n int64
+	err := y.rows(ctx, &organizationRow{}).Where("id = ?", id).Count(&n).Error
+	return n > 0, y.s.explain(ctx, err)
+}
+
+// KnownUploads gives those of an organization's upload ids that have a row.
+func (y *System) KnownUploads(ctx context.Context, organizationID string, ids []string) (known []string, err error) {
+	err = y.rows(ctx, &uploadRow{}).Where("organization_id = ? AND id IN ?", organizationID, ids).Pluck("id", &known).Error
+	return known, y.s.explain(ctx, err)
+}

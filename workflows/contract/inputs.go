@@ -58,6 +58,28 @@ type PublishResult struct {
 	Counts models.PlanCounts `json:"counts"`
 }
 
+// ScheduledDownloadInput names the schedule whose time has come; all else is read
+// from the store at that time.
+type ScheduledDownloadInput struct {
+	OrganizationID string `json:"organization_id"`
+	SnapshotID     string `json:"snapshot_id"`
+	ScheduleID     string `json:"schedule_id"`
+}
+
+// ScheduledDownloadResult says what came of a scheduled time. JobID is its own
+// job, or the one in its way.
+type ScheduledDownloadResult struct {
+	Outcome models.ScheduleOutcome `json:"outcome"`
+	JobID   string                 `json:"job_id,omitempty"`
+	State   models.JobState        `json:"state,omitempty"`
+}
+
+// CleanupResult counts what a clean-up deleted.
+type CleanupResult struct {
+	Rows  map[string]int64 `json:"rows"` // by what they were
+	Files int              `json:"files"`
+}
+
 // ProgressReport answers QueryProgress.
 type ProgressReport struct {
 	State    models.JobState `json:"state"`

@@ -14,10 +14,15 @@ const (
 
 // Workflow type names, as operators see them.
 const (
-	WorkflowDownloadSnapshot = "DownloadSnapshot"
-	WorkflowDownload         = "Download"
-	WorkflowPublish          = "Publish"
+	WorkflowDownloadSnapshot  = "DownloadSnapshot"
+	WorkflowDownload          = "Download"
+	WorkflowPublish           = "Publish"
+	WorkflowScheduledDownload = "ScheduledDownload"
+	WorkflowCleanup           = "Cleanup"
 )
+
+// WorkflowCleanupID begins the ids of clean-ups; the engine appends the time.
+const WorkflowCleanupID = "cleanup"
 
 // DownloadSnapshotID is the id of a snapshot's download; one runs at a time.
 func DownloadSnapshotID(snapshotID string) string { return "download-snapshot:" + snapshotID }

@@ -90,3 +90,18 @@ func Follow(ctx workflow.Context, summary string) workflow.Context {
 		Summary: summary,
 	})
 }
+
+// Cleanup is for deleting what is kept no longer. It gives up after an hour of
+// trying: the next clean-up does the same work.
+func Cleanup(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: time.Hour,
+		StartToCloseTimeout:    time.Hour, // it works in small transactions and stops when asked to
+		HeartbeatTimeout:       Heartbeat,
+		WaitForCancellation:    true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 10 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute, MaximumAttempts: 0,
+		},
+		Summary: summary,
+	})
+}

@@ -347,6 +347,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your schedules, with their next runs */
+        get: operations["list-schedules"];
+        put?: never;
+        /** Download a snapshot at set times */
+        post: operations["create-schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One schedule, with its next and latest runs */
+        get: operations["get-schedule"];
+        put?: never;
+        post?: never;
+        /** Remove a schedule; a download under way goes on */
+        delete: operations["delete-schedule"];
+        options?: never;
+        head?: never;
+        /** Change a schedule */
+        patch: operations["change-schedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refused: a download brings what the service holds now, never what it held then */
+        post: operations["backfill-schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a schedule; times that pass meanwhile are not made up for */
+        post: operations["pause-schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused schedule go on */
+        post: operations["resume-schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a schedule now, paused or not */
+        post: operations["trigger-schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/snapshots": {
         parameters: {
             query?: never;
@@ -951,6 +1056,25 @@ export interface components {
             credential?: unknown;
             name?: string;
         };
+        ChangeScheduleBody: {
+            /** @description Takes the place of an interval. */
+            cron?: string;
+            /** @description Takes the place of a cron text. */
+            every?: string;
+            /** @enum {string} */
+            mode?: "full" | "incremental";
+            note?: string;
+            /** @enum {string} */
+            overlap?: "skip" | "buffer_one" | "cancel_other" | "allow_all";
+            /** @description An empty list is all. */
+            tables?: string[] | null;
+            time_zone?: string;
+            /**
+             * Format: int64
+             * @description The version you saw: a schedule that changed since is left as it is.
+             */
+            version?: number;
+        };
         ChangeTableBody: {
             name: string;
         };
@@ -1024,6 +1148,40 @@ export interface components {
         CreatePlanBody: {
             /** @description Table ids; none is all. */
             tables?: string[] | null;
+        };
+        CreateScheduleBody: {
+            /**
+             * @description Five fields (minute, hour, day of month, month, day of week) or @hourly, @daily, @weekly, @monthly, @yearly.
+             * @example 30 6 * * 1-5
+             */
+            cron?: string;
+            /**
+             * @description An interval instead, counted from now: from 1m to 366d.
+             * @example 6h
+             */
+            every?: string;
+            /**
+             * @default full
+             * @enum {string}
+             */
+            mode: "full" | "incremental";
+            note?: string;
+            /**
+             * @description While a download of the snapshot is under way: skip leaves this one out, buffer_one lets one wait for its end, cancel_other stops this schedule's earlier one (a person's is waited for), allow_all shares one that brings the same and waits for any other.
+             * @default skip
+             * @enum {string}
+             */
+            overlap: "skip" | "buffer_one" | "cancel_other" | "allow_all";
+            /** @description Made, and not run until it is resumed. */
+            paused?: boolean;
+            snapshot_id: string;
+            /** @description Table ids; none is all there are at the time. */
+            tables?: string[] | null;
+            /**
+             * @description IANA name that cron is read in; UTC when absent.
+             * @example Europe/Berlin
+             */
+            time_zone?: string;
         };
         CreateTokenBody: {
             /** Format: date-time */
@@ -1154,6 +1312,8 @@ export interface components {
             progress: components["schemas"]["Progress"];
             retry_of?: string;
             run_id?: string;
+            /** @description The schedule that started it. */
+            schedule_id?: string;
             snapshot_id: string;
             /** Format: date-time */
             started_at?: string;
@@ -1225,6 +1385,11 @@ export interface components {
         };
         ListRemoteTable: {
             items: components["schemas"]["RemoteTable"][];
+            /** @description Hand it back as cursor for the next page; absent on the last. */
+            next_cursor?: string;
+        };
+        ListSchedule: {
+            items: components["schemas"]["Schedule"][];
             /** @description Hand it back as cursor for the next page; absent on the last. */
             next_cursor?: string;
         };
@@ -1316,6 +1481,9 @@ export interface components {
         Option: {
             id: string;
             name: string;
+        };
+        PauseScheduleBody: {
+            why?: string;
         };
         Plan: {
             /** Format: date-time */
@@ -1508,6 +1676,62 @@ export interface components {
              * @enum {string}
              */
             choose: "mine" | "theirs" | "base";
+        };
+        Schedule: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            cron?: string;
+            /** @description The workflow engine could not be asked just now: next_runs are not known. */
+            engine_away?: boolean;
+            every?: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description Times left out so far because the run before had not ended.
+             */
+            left_out?: number;
+            /**
+             * Format: int64
+             * @description Times missed so far because the engine was away too long.
+             */
+            missed?: number;
+            /** @enum {string} */
+            mode: "full" | "incremental";
+            /** @description At most ten; none while paused. */
+            next_runs: string[];
+            note?: string;
+            /** @enum {string} */
+            overlap: "skip" | "buffer_one" | "cancel_other" | "allow_all";
+            /** @description By a person here, or by an operator with the engine's own tools. */
+            paused: boolean;
+            paused_why?: string;
+            /** @description The engine does not know of the last change yet. */
+            pending?: boolean;
+            /** @description The latest, newest first. */
+            runs: components["schemas"]["ScheduleRun"][];
+            snapshot_id: string;
+            /** @description Table ids; none is all. */
+            tables: string[];
+            time_zone: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+        };
+        ScheduleRun: {
+            /**
+             * Format: date-time
+             * @description The scheduled time, or when it was triggered.
+             */
+            at: string;
+            /** @description Its own job, or the one in its way. */
+            job_id?: string;
+            /** @enum {string} */
+            outcome: "queued" | "started" | "waiting" | "ended" | "shared" | "skipped" | "failed";
+            problem?: components["schemas"]["Problem"];
+            /** @description Of that job. */
+            state?: string;
         };
         SchemaChange: {
             /** Format: date-time */
@@ -1991,6 +2215,8 @@ export interface operations {
                 state?: ("queued" | "running" | "waiting" | "paused" | "cancelling" | "stalled" | "completed" | "completed_with_failures" | "failed" | "cancelled" | "terminated" | "timed_out" | "lost")[] | null;
                 kind?: "download" | "publish";
                 snapshot?: string;
+                /** @description Only jobs that this schedule started. */
+                schedule?: string;
             };
             header?: never;
             path?: never;
@@ -2450,6 +2676,318 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "list-schedules": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Only schedules of this snapshot. */
+                snapshot?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSchedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "create-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "get-schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "delete-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "change-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "backfill-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "pause-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PauseScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "resume-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, with a code and a hint. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    "trigger-schedule": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your tab or client, a word of your own choice. Undo and redo go by user and tab, and the events that a request causes carry it as origin. */
+                "Scratch-Tab"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description What went wrong, with a code and a hint. */

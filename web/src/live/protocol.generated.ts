@@ -63,6 +63,12 @@ export interface SnapshotChanged {
   readonly name?: string
 }
 
+/** ScheduleChanged says that a schedule of a snapshot was added, removed or changed, or that one of its times came. */
+export interface ScheduleChanged {
+  readonly schedule_id: string
+  readonly change: string
+}
+
 /** PlanState is the life of a publish plan. */
 export type PlanState = 'building' | 'ready' | 'applying' | 'applied' | 'stopped' | 'superseded'
 
@@ -202,6 +208,8 @@ export interface EventData {
   readonly 'view.changed': ViewChanged
   /** A snapshot was added, removed or renamed. */
   readonly 'snapshot.changed': SnapshotChanged
+  /** A schedule was added, removed or changed, or one of its times came. */
+  readonly 'schedule.changed': ScheduleChanged
   /** A publish plan or its items moved on. */
   readonly 'plan.changed': PlanChanged
   /** A job's state changed. */
@@ -226,6 +234,7 @@ export const eventTypes: readonly EventType[] = [
   'table.schema_changed',
   'view.changed',
   'snapshot.changed',
+  'schedule.changed',
   'plan.changed',
   'job.changed',
   'job.progressed',
