@@ -19,6 +19,7 @@ func (s *server) plainRoutes(engine *gin.Engine) {
 	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
 	engine.GET("/readyz", s.readiness)
 	engine.GET("/docs", s.docs)
+	s.metricsRoute(engine)
 	engine.Any("/codec/*op", gin.WrapH(s.Codec))
 }
 
@@ -63,9 +64,7 @@ func (s *server) readyAnswer() Readiness {
 
 // notFound answers API paths with a problem and leaves the rest to the page.
 func (s *server) notFound(c *gin.Context) {
-	path := c.Request.URL.Path
-	api := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/codec/") || strings.HasPrefix(path, "/webhooks/")
-	if s.Page != nil && !api {
+	if s.Page != nil && !outsidePage(c.Request.URL.Path) {
 		s.Page.ServeHTTP(c.Writer, c.Request)
 		c.Abort()
 		return

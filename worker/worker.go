@@ -40,6 +40,7 @@ type Config struct {
 	Open   activities.Opener
 	Now    func() time.Time
 	Log    *slog.Logger
+	Meter  activities.Meter // nil counts nothing
 	// Lease is how long a batch of a publish may start requests; 0 takes the
 	// default. Whoever resolves a lost batch waits for it.
 	Lease time.Duration
@@ -98,11 +99,11 @@ func Register(r sdk.Registry, config Config) {
 	})
 	r.RegisterActivity(&activities.Downloads{
 		Store: func(id string) activities.DownloadStore { return config.Store.Org(id) },
-		Open:  config.Open, Slots: activities.NewSlots(tablesAtOnce), Now: config.Now,
+		Open:  config.Open, Slots: activities.NewSlots(tablesAtOnce), Now: config.Now, Meter: config.Meter,
 	})
 	r.RegisterActivity(&activities.Publishes{
 		Store: func(id string) activities.PublishStore { return config.Store.Org(id) },
-		Open:  config.Open, Now: config.Now, Lease: config.Lease,
+		Open:  config.Open, Now: config.Now, Lease: config.Lease, Meter: config.Meter,
 	})
 }
 

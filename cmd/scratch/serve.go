@@ -68,6 +68,9 @@ func runServe(ctx context.Context, role string) (err error) {
 	}
 	group, running := errgroup.WithContext(ctx)
 	s.sharing.run(running, group)
+	if err := s.observed.serve(running, settings, group, s.log); err != nil {
+		return err
+	}
 	if settings.Role == config.RoleWorker {
 		group.Go(func() error { return s.work(running) })
 		group.Go(func() error { return s.relay.Run(running) })
