@@ -121,7 +121,7 @@ func (p *Publishes) removed(ctx context.Context, db PublishStore, in ResolveInpu
 		return nil
 	}
 	in.GiveUp = true
-	return p.unresolved(ctx, db, in, ready, cause, result)
+	return p.unresolved(ctx, db, in, "removed", ready, cause, result)
 }
 
 // freeAt is when nothing of an item can be on its way any more: its lease has
