@@ -2,6 +2,7 @@ package sqlspan
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -71,12 +72,12 @@ func statement(ctx context.Context, system, text string) (context.Context, trace
 }
 
 // finish ends a span; nil is none. What the database said stays in the log: it
-// may quote a value.
+// may quote a value. A statement that its caller gave up has not failed.
 func finish(span trace.Span, err error) {
 	if span == nil {
 		return
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		span.SetStatus(codes.Error, "the database refused it")
 	}
 	span.End()
