@@ -82,7 +82,7 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (result CopyRes
 	}
 	defer func() { r.close(ctx, failed) }()
 	c := &copying{
-		db: db, place: place, remote: r, run: &run, now: d.Now, over: d.Now().Add(in.Turn),
+		db: db, place: place, remote: r, run: &run, now: d.Now, over: d.Now().Add(in.Turn), meter: d.Meter,
 		noted: func() { life.note(copyPlace{Seen: run.Seen, Stalls: stalls, Progress: run.Progress}) },
 	}
 	c.noted()
@@ -122,6 +122,7 @@ type copying struct {
 	run    *models.DownloadRun
 	now    func() time.Time
 	over   time.Time
+	meter  Meter
 	noted  func()
 	asOf   atomic.Int64 // the table's changes that are known by now
 }

@@ -41,6 +41,7 @@ type Downloads struct {
 	// it the memory that pages take.
 	Slots Slots
 	Now   func() time.Time
+	Meter Meter // nil counts nothing
 }
 
 // Slots hands out a bounded number of places; the channel's capacity is the

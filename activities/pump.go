@@ -160,6 +160,7 @@ func (c *copying) save(ctx context.Context, batches <-chan batch) error {
 			return fmt.Errorf("store %d records of table %s: %w", len(b.page.Records), c.run.TableID, err)
 		}
 		c.asOf.Store(saved.Version)
+		meterOf(c.meter).RecordsRead(c.remote.table.Service, len(b.page.Records))
 		c.noted()
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 func (s *server) plainRoutes(engine *gin.Engine) {
 	s.healthRoutes(engine)
 	engine.GET("/docs", s.docs)
+	s.metricsRoute(engine)
 	engine.Any("/codec/*op", gin.WrapH(s.Codec))
 }
 
@@ -79,9 +80,7 @@ func (s *server) readyAnswer() Readiness {
 
 // notFound answers API paths with a problem and leaves the rest to the page.
 func (s *server) notFound(c *gin.Context) {
-	path := c.Request.URL.Path
-	api := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/codec/") || strings.HasPrefix(path, "/webhooks/")
-	if s.Page != nil && !api {
+	if s.Page != nil && !outsidePage(c.Request.URL.Path) {
 		s.Page.ServeHTTP(c.Writer, c.Request)
 		c.Abort()
 		return

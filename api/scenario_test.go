@@ -52,6 +52,7 @@ type stage struct {
 	schedules *schedules.Reconciler
 	engine    temporal.Client
 	schemas   *jsonschema.Compiler
+	answers   answers
 	routes    map[string]bool // "GET /api/v1/…" of the document
 }
 
@@ -109,8 +110,10 @@ func newStage(t *testing.T) *stage {
 	}
 	handler := api.New(api.Dependencies{
 		Store: s, Engine: engine, Registry: registry, Connecting: opener, Vault: keys, Uploads: g.uploads, Reconciler: kept{}, Schedules: g.schedules,
-		Live:  live.NewHub(live.NewStoreLog(s), log, time.Now),
-		Codec: http.NotFoundHandler(), Ready: func(context.Context) error { return nil }, Log: log, Now: time.Now,
+		Live:     live.NewHub(live.NewStoreLog(s), log, time.Now),
+		Measures: &g.answers,
+		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Measures", "here") }),
+		Codec:    http.NotFoundHandler(), Ready: func(context.Context) error { return nil }, Log: log, Now: time.Now,
 		Settings: api.Settings{Local: true, UploadLimit: 1 << 20},
 	})
 	g.http = httptest.NewServer(handler)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/internal/schedules"
+	"github.com/scratch-platform/scratch/internal/telemetry/traces"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
@@ -39,6 +40,9 @@ type Dependencies struct {
 	Page       http.Handler // the web app; nil serves none
 	Ready      func(context.Context) error
 	Notices    func() []*models.Problem // what /readyz tells of while the server is ready; nil tells nothing
+	Measures   Measures                 // told of each request; nil tells nobody
+	Metrics    http.Handler             // GET /metrics, for the scope operate; nil serves none
+	Traces     *traces.Traces           // spans of requests; nil makes none
 	Log        *slog.Logger
 	Now        func() time.Time
 	Settings   Settings
@@ -83,6 +87,13 @@ type Schedules interface {
 	Trigger(ctx context.Context, s models.Schedule) (schedules.Applied, error)
 }
 
+// Measures is told of each request that was answered: the route's template, and
+// the time to the answer's end, below zero for a stream, which ends when its
+// client pleases.
+type Measures interface {
+	Answered(route, method string, status int, took time.Duration)
+}
+
 // Live serves the WebSocket and the event streams.
 type Live interface {
 	ServeWebSocket(w http.ResponseWriter, r *http.Request, actor models.Actor)
@@ -95,6 +106,7 @@ type server struct {
 	problemSchema *huma.Schema
 	tabParameter  *huma.Param
 	rates         *rates
+	templates     map[string]string // of routes, by gin's own writing of them
 }
 
 // New makes the handler of every route.
@@ -104,7 +116,7 @@ func New(deps Dependencies) http.Handler {
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
 	s := &server{Dependencies: deps, rates: newRates(deps.Settings, deps.Now)}
-	engine.Use(s.identifyRequest, s.recoverPanic, s.checkOrigin)
+	engine.Use(s.identifyRequest, s.observe, s.recoverPanic, s.checkOrigin)
 	engine.NoRoute(s.notFound)
 	engine.NoMethod(s.methodNotAllowed)
 
@@ -140,5 +152,6 @@ func New(deps Dependencies) http.Handler {
 	// huma documents its own shape of errors; every answer has ours.
 	delete(config.Components.Schemas.Map(), "ErrorModel")
 	delete(config.Components.Schemas.Map(), "ErrorDetail")
+	s.templates = templatesOf(engine)
 	return engine
 }

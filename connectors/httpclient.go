@@ -155,7 +155,18 @@ func (c *HTTPClient) Do(ctx context.Context, req HTTPRequest) (*HTTPAnswer, erro
 	if fresh == token {
 		return nil, err
 	}
-	return c.attempt(ctx, &req, bearer(fresh))
+	return c.attempt(context.WithValue(ctx, attemptKey{}, 2), &req, bearer(fresh))
+}
+
+type attemptKey struct{}
+
+// Attempt says for the how-manieth time a request is sent, 1 for the first: a
+// transport reads it off the request's context.
+func Attempt(ctx context.Context) int {
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		return n
+	}
+	return 1
 }
 
 func (c *HTTPClient) token(ctx context.Context, req *HTTPRequest, refused string) (string, error) {

@@ -72,7 +72,12 @@ type Dependencies struct {
 	// and Dial ask by themselves; a connector that keeps connections asks before
 	// each write on one. nil: always.
 	MayStart func(ctx context.Context) bool
-	Limiter  Limiter
+	// Watch is told of each exchange with a service that does not speak HTTP
+	// (Transport tells of its own): in a word or two what it is, never a value.
+	// The context is for the exchange; end takes its error, typed where that is
+	// known. nil tells nobody.
+	Watch   func(ctx context.Context, what string) (_ context.Context, end func(error))
+	Limiter Limiter
 	// Ledger and Tokens are nil where no service needs them.
 	Ledger Ledger
 	Tokens TokenSource

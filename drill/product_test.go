@@ -156,7 +156,7 @@ type product struct {
 	main    *process // dev, or the frontend
 	worker  *process // nil in dev mode: it is in main
 	engine  *engine  // nil in dev mode: main runs its own
-	environ []string // of frontend and worker
+	environ []string // of dev, or of frontend and worker
 }
 
 // in hands the product to a subtest, which then fails by itself.
@@ -167,15 +167,15 @@ func (p *product) in(t *testing.T) *product {
 	return &own
 }
 
-// dev starts `scratch dev` on a folder of its own.
-func dev(t *testing.T) *product {
+// dev starts `scratch dev` on a folder of its own, with settings.
+func dev(t *testing.T, settings ...string) *product {
 	t.Helper()
-	return devIn(t, t.TempDir())
+	return devIn(t, t.TempDir(), settings...)
 }
 
-func devIn(t *testing.T, dir string) *product {
+func devIn(t *testing.T, dir string, settings ...string) *product {
 	t.Helper()
-	p := &product{t: t, dir: dir, db: sqliteOf(t, filepath.Join(dir, "scratch.db"))}
+	p := &product{t: t, dir: dir, db: sqliteOf(t, filepath.Join(dir, "scratch.db")), environ: settings}
 	p.startDev()
 	return p
 }
@@ -186,7 +186,7 @@ func (p *product) startDev(flags ...string) {
 	address := filepath.Join(p.dir, "address")
 	_ = os.Remove(address)
 	args := append([]string{"dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false"}, flags...)
-	p.main = spawn(p.t, nil, "scratch", args...)
+	p.main = spawn(p.t, p.environ, "scratch", args...)
 	eventually(p.t, 60*time.Second, "scratch dev tells its address", func() bool {
 		p.mustRun(p.main)
 		text, err := os.ReadFile(address)
@@ -230,8 +230,21 @@ func (p *product) try(method, path string, body any) (int, []byte, error) {
 	return p.send(method, path, "application/json", reader)
 }
 
+// tryWith is try with further headers.
+func (p *product) tryWith(method, path string, body any, header map[string]string) (int, []byte, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, nil, err
+	}
+	return p.sendWith(method, path, "application/json", bytes.NewReader(text), header)
+}
+
 // send sends one request with a body of any kind, or none.
 func (p *product) send(method, path, contentType string, body io.Reader) (int, []byte, error) {
+	return p.sendWith(method, path, contentType, body, nil)
+}
+
+func (p *product) sendWith(method, path, contentType string, body io.Reader, header map[string]string) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, p.address+path, body)
@@ -241,6 +254,9 @@ func (p *product) send(method, path, contentType string, body io.Reader) (int, [
 	request.Header.Set("Authorization", "Bearer "+p.token)
 	if body != nil {
 		request.Header.Set("Content-Type", contentType)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
 	}
 	answer, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {

@@ -78,7 +78,7 @@ func account(t *testing.T, url string) (token string) {
 // mode is how the product runs in a drill, and how it is killed.
 type mode struct {
 	name  string
-	start func(*testing.T) *product
+	start func(t *testing.T, settings ...string) *product
 	// victim is the process that does the work.
 	victim func(*product) *process
 	// revive starts what was killed.
@@ -91,7 +91,7 @@ var modes = []mode{
 		victim: func(p *product) *process { return p.main }, revive: func(p *product) { p.startDev() },
 	},
 	{
-		name: "worker", start: production,
+		name: "worker", start: productionWith,
 		victim: func(p *product) *process { return p.worker }, revive: func(p *product) { p.startWorker() },
 	},
 }

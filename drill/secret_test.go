@@ -21,11 +21,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/scratch-platform/scratch/connectors/wordpress/fake"
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
 )
 
 // wrongPassword is one that the service refuses.
 const wrongPassword = "canary wrong word 4711"
+
+// serviceWords stand around the credential in what the service says.
+const serviceWords = "quince and medlar"
 
 // secrets are the forms in which the credential could turn up.
 func secrets() []string {
@@ -38,17 +42,25 @@ func secrets() []string {
 }
 
 // Promise 10: a credential, also one that the service repeats in its errors, is
-// in no history, log, event, answer, file or dump, but for its ciphertext.
+// in no history, log, event, answer, measure, span, file or dump, but for its
+// ciphertext.
 // Breaks when an error is passed on as the service said it.
 func TestSecretsAreNowhere(t *testing.T) {
 	t.Parallel()
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			p := m.start(t)
+			c := testkit.NewCollector(t)
+			p := m.start(t, c.Environ()...)
 			spread(t, p)
 			histories(t, p)
-			stopped(t, p)
+			stopped(t, p) // which sends the last spans
+			requireNoSecret(t, "the spans", c.Everything())
+			sent := string(c.Everything())
+			require.Contains(t, sent, serviceWords, "the service's words are in no span, so nothing was proved")
+			require.Contains(t, sent, "wordpress POST")
+			require.NotContains(t, sent, "per_page", "a span holds a query string")
+			require.NotContains(t, sent, testkit.CollectorToken)
 		})
 	}
 }
@@ -63,8 +75,7 @@ func spread(t *testing.T, p *product) {
 
 	// The service says the credential, in every form, in its errors: of a write
 	// and of a page. The words around it must arrive, or this proves nothing.
-	const words = "quince and medlar"
-	said := words + " " + strings.Join(secrets(), " / ")
+	said := serviceWords + " " + strings.Join(secrets(), " / ")
 	b.fault(fake.Fault{Kind: fake.FaultStatus, Status: http.StatusForbidden, Path: "/batch/v1", Times: -1, Text: said})
 	b.fault(fake.Fault{Kind: fake.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Path: "/wp/v2/posts*", Times: -1, Text: said})
 	b.fault(fake.Fault{Kind: fake.FaultStatus, Status: http.StatusForbidden, Method: http.MethodPost, Path: "/wp/v2/posts/*", Times: -1, Text: said})
@@ -82,11 +93,11 @@ func spread(t *testing.T, p *product) {
 		"/api/v1/connections", "/api/v1/connections/" + s.connection.ID, "/api/v1/connections/" + wrong.ID, "/api/v1/jobs",
 		"/api/v1/jobs/" + failed.ID, "/api/v1/jobs/" + failed.ID + "/outcomes", "/api/v1/jobs/" + failed.ID + "/events",
 		"/api/v1/jobs/" + published.ID, "/api/v1/jobs/" + published.ID + "/outcomes", "/api/v1/jobs/" + published.ID + "/events",
-		"/api/v1/publish-plans/" + plan.ID + "/items", "/api/v1/snapshots/" + s.snapshot.ID, s.records(), "/api/v1/audit",
+		"/api/v1/publish-plans/" + plan.ID + "/items", "/api/v1/snapshots/" + s.snapshot.ID, s.records(), "/api/v1/audit", "/metrics",
 	} {
 		text := p.text(path)
 		requireNoSecret(t, path, text)
-		found = found || bytes.Contains(text, []byte(words))
+		found = found || bytes.Contains(text, []byte(serviceWords))
 	}
 	require.True(t, found, "the service's words never arrived, so nothing was proved")
 }

@@ -16,7 +16,8 @@ import (
 
 // ClientOptions gives the options every Temporal client of Scratch has: payloads
 // and failures are encrypted with the vault's keys (Promise 10). base holds the
-// connection (address, namespace, TLS or API key).
+// connection (address, namespace, TLS or API key), and what measures and traces
+// it.
 func ClientOptions(base client.Options, keys *vault.Vault, logger *slog.Logger) client.Options {
 	if base.Identity == "" {
 		base.Identity = identityOf(keys)

@@ -172,10 +172,16 @@ func (s *stack) rest() {
 // download starts a download of tables as the API does.
 func (s *stack) download(mode models.DownloadMode, tables ...models.Table) models.Job {
 	s.t.Helper()
+	return s.downloadFrom(s.t.Context(), mode, tables...)
+}
+
+// downloadFrom is download within a context: a request's, with its trace.
+func (s *stack) downloadFrom(ctx context.Context, mode models.DownloadMode, tables ...models.Table) models.Job {
+	s.t.Helper()
 	job := s.queued(mode, tables...)
 	var input contract.DownloadSnapshotInput
 	require.NoError(s.t, json.Unmarshal(job.Input, &input))
-	_, err := contract.StartDownloadSnapshot(s.t.Context(), s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
+	_, err := contract.StartDownloadSnapshot(ctx, s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
 	require.NoError(s.t, err)
 	return s.job(job.ID)
 }

@@ -52,6 +52,7 @@ type Config struct {
 	Drain time.Duration
 	// Started is called once, when work is taken from the queues; nil for nobody.
 	Started func()
+	Meter   activities.Meter // nil counts nothing
 	// Lease is how long a batch of a publish may start requests; 0 takes the
 	// default. Whoever resolves a lost batch waits for it.
 	Lease time.Duration
@@ -166,11 +167,11 @@ func registerSync(r sdk.Registry, config Config) {
 	})
 	r.RegisterActivity(&activities.Downloads{
 		Store: func(id string) activities.DownloadStore { return config.Store.Org(id) },
-		Open:  config.Open, Slots: activities.NewSlots(tablesAtOnce), Now: config.Now,
+		Open:  config.Open, Slots: activities.NewSlots(tablesAtOnce), Now: config.Now, Meter: config.Meter,
 	})
 	r.RegisterActivity(&activities.Publishes{
 		Store: func(id string) activities.PublishStore { return config.Store.Org(id) },
-		Open:  config.Open, Now: config.Now, Lease: config.Lease,
+		Open:  config.Open, Now: config.Now, Lease: config.Lease, Meter: config.Meter,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scratch-platform/scratch/models"
@@ -53,6 +54,8 @@ type Hub struct {
 	mu    sync.Mutex
 	feeds map[string]*feed // by topic; guarded by mu
 	open  int              // connections; guarded by mu
+
+	dropped atomic.Int64
 }
 
 // feed is one topic with those who follow it. last is the id of the newest
@@ -159,6 +162,10 @@ func (h *Hub) Connections() int {
 	defer h.mu.Unlock()
 	return h.open
 }
+
+// Dropped counts the connections of this process that were dropped because they
+// were too slow.
+func (h *Hub) Dropped() int64 { return h.dropped.Load() }
 
 func (h *Hub) look(ctx context.Context) error {
 	known := map[string]string{}

@@ -115,8 +115,16 @@ func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor model
 }
 
 // drop ends the connection; the reader and the writer notice.
-func (s *socket) drop() {
+func (s *socket) drop() { s.end(false) }
+
+// tooSlow ends a connection that cannot keep up.
+func (s *socket) tooSlow() { s.end(true) }
+
+func (s *socket) end(slow bool) {
 	s.once.Do(func() {
+		if slow {
+			s.hub.dropped.Add(1)
+		}
 		s.gone()
 		// Unblocks the reader, which waits on the network alone.
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
@@ -210,19 +218,19 @@ func (s *socket) subscribe(ctx context.Context, r Request) {
 		s.hub.leave(old.feed, old.follower)
 		delete(s.topics, r.Topic)
 	}
-	w := &follower{drop: s.drop}
+	w := &follower{drop: s.tooSlow}
 	w.deliver = func(m message) bool { return s.send(show(m)) }
 	joined, from, err := s.hub.join(ctx, s.actor.OrganizationID, r.Topic, r.After, false, w)
 	switch {
 	case errors.Is(err, errTooSlow):
-		s.drop()
+		s.tooSlow()
 	case err != nil:
 		s.hub.log.WarnContext(ctx, "subscribing failed", "topic", r.Topic, "error", err)
 		s.refuse(r.Topic, "live.unavailable", "The event log could not be read just now.", "Subscribe again in a moment.")
 	default:
 		s.topics[r.Topic] = &subscription{feed: joined, follower: w}
 		if !s.send(Message{Op: opSubscribed, Topic: r.Topic, ID: from}) {
-			s.drop()
+			s.tooSlow()
 		}
 	}
 }
@@ -256,7 +264,7 @@ func (s *socket) presence(r Request) {
 
 func (s *socket) refuse(topic, code, detail, hint string) {
 	if !s.send(Message{Op: opError, Topic: models.Bound(topic, 200), Code: code, Detail: detail, Hint: hint}) {
-		s.drop()
+		s.tooSlow()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/scratch-platform/scratch/models"
@@ -36,7 +37,10 @@ func (h *Hub) StreamJob(w http.ResponseWriter, r *http.Request, actor models.Act
 				return false
 			}
 		},
-		drop: cancel,
+		drop: sync.OnceFunc(func() {
+			h.dropped.Add(1)
+			cancel()
+		}),
 	}
 	// The events so far may be more than the queue holds, so somebody must
 	// drain it while we catch up.

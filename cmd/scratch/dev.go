@@ -87,6 +87,9 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 	}
 	group, running := errgroup.WithContext(ctx)
 	s.sharing.run(running, group)
+	if err := s.observed.serve(running, settings, group, s.log); err != nil {
+		return err
+	}
 	s.run(running, group, listener, s.handler(true, engine.UIURL())) //nolint:contextcheck // requests bring their own
 	if f.demo {
 		group.Go(func() error { return serveDemo(running, f.dataDir, newClient(settings.PublicURL, token)) })

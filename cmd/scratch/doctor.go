@@ -86,7 +86,8 @@ func examine(ctx context.Context, f *localFlags, s *session) error {
 	d.lookAtSettings(f)
 	d.dev = readDevFiles(d.settings.DataDir)
 	for _, look := range []func(context.Context){
-		d.lookAtFolders, d.lookAtDatabase, d.lookAtRedis, d.lookAtKeys, d.lookAtEngine, d.lookAtCLI, d.lookAtPorts, d.lookAtServer,
+		d.lookAtFolders, d.lookAtDatabase, d.lookAtRedis, d.lookAtKeys, d.lookAtEngine, d.lookAtCLI, d.lookAtPorts,
+		d.lookAtTraces, d.lookAtMetrics, d.lookAtServer,
 	} {
 		bounded, cancel := context.WithTimeout(ctx, checkTime)
 		look(bounded)

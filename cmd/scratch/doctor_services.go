@@ -117,7 +117,7 @@ func (d *doctor) lookAtEngine(ctx context.Context) {
 		d.failed(name, "no key for the payloads could be made", err, "")
 		return
 	}
-	engine, err := dialEngine(settings, keys, slog.New(slog.DiscardHandler))
+	engine, err := dialEngine(settings, keys, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		d.failed(name, "it cannot be dialled", err, hint)
 		return

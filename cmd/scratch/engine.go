@@ -19,9 +19,12 @@ import (
 )
 
 // dialEngine makes the client of the workflow engine. It succeeds while the
-// engine is away; calls fail until it is back.
-func dialEngine(settings config.Settings, keys *vault.Vault, log *slog.Logger) (temporal.Client, error) {
+// engine is away; calls fail until it is back. observed may be nil.
+func dialEngine(settings config.Settings, keys *vault.Vault, log *slog.Logger, observed *observation) (temporal.Client, error) {
 	options := temporal.Options{HostPort: settings.TemporalAddress, Namespace: settings.TemporalNamespace}
+	if observed != nil {
+		options.MetricsHandler, options.Interceptors = observed.metrics.Temporal(), observed.interceptors()
+	}
 	if !settings.TemporalAPIKey.IsZero() {
 		options.Credentials = temporal.NewAPIKeyStaticCredentials(settings.TemporalAPIKey.Reveal())
 	}

@@ -87,6 +87,9 @@ func runServe(ctx context.Context, role string) (err error) {
 	context.AfterFunc(ctx, func() {
 		s.log.InfoContext(ctx, "stopping; a second signal ends it at once", "within", settings.Drain)
 	})
+	if err := s.observed.serve(running, settings, group, s.log); err != nil {
+		return err
+	}
 	return ignoreEnd(group.Wait())
 }
 

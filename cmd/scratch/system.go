@@ -41,6 +41,7 @@ type system struct {
 	settings   config.Settings
 	log        *slog.Logger
 	redactor   *telemetry.Redactor
+	observed   *observation
 	vault      *vault.Vault
 	store      *store.Store
 	registry   *connectors.Registry
@@ -79,17 +80,21 @@ func assemble(ctx context.Context, settings config.Settings, guard netguard.Poli
 func openSystem(ctx context.Context, settings config.Settings) (*system, error) {
 	s := &system{settings: settings, redactor: telemetry.NewRedactor()}
 	s.log = telemetry.NewLogger(telemetry.Options{Writer: os.Stderr, Level: settings.LogLevel.Slog(), Format: settings.LogFormat, Redactor: s.redactor})
+	var err error
+	if s.observed, err = observe(ctx, settings, s.redactor, s.log); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	var err error
-	s.store, err = openStore(ctx, settings, s.log)
+	s.store, err = s.openStore(ctx)
 	return s, err
 }
 
 // makeParts makes what works on the store; the settings name the engine.
 func (s *system) makeParts(guard netguard.Policy) (err error) {
 	settings := s.settings
+	s.observed.metrics.Store(s.store, s.store.System())
 	if s.vault, err = vault.Open(settings.VaultSource()); err != nil {
 		return err
 	}
@@ -99,6 +104,7 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 	if s.sharing, err = openSharing(settings, s.log); err != nil {
 		return err
 	}
+	s.observed.expect(s.registry)
 	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: s.store.Now}
 	s.opener = &connecting.Opener{
 		Registry:   s.registry,
@@ -109,15 +115,18 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 		Limiter:    s.limiter(),
 		Files:      s.uploads.Files,
 		Hide:       s.redactor.Hide,
+		Meter:      s.observed.metrics,
+		Spans:      s.observed.traces,
 		Now:        time.Now,
 		Log:        s.log,
 	}
-	if s.engine, err = dialEngine(settings, s.vault, s.log); err != nil {
+	if s.engine, err = dialEngine(settings, s.vault, s.log, s.observed); err != nil {
 		return err
 	}
 	s.hub = live.NewHub(live.NewStoreLog(s.store), s.log, time.Now)
+	s.observed.metrics.Live(s.hub.Connections, s.hub.Dropped)
 	s.joinEvents()
-	s.locks = s.locker()
+	s.locks = s.observed.locker(s.locker())
 	s.reconciler = &reconcile.Reconciler{
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
 		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: s.store.Now, Log: s.log,
@@ -142,7 +151,7 @@ func (s *system) joinEvents() {
 		x.exchange.OnPassing(s.hub.Show)
 		s.hub.PassOn(x.exchange.Pass)
 	}
-	s.relay = events.NewRelay(s.store.System(), grown, s.log)
+	s.relay = events.NewRelay(s.observed.outbox(s.store.System()), grown, s.log)
 	s.store.OnEvents(s.relay.Wake)
 }
 
@@ -155,12 +164,14 @@ func (s *system) limiter() connectors.Limiter {
 	return limits.New(time.Now)
 }
 
-func openStore(ctx context.Context, settings config.Settings, log *slog.Logger) (*store.Store, error) {
-	url := settings.SQLitePath()
-	if settings.PostgreSQL() {
-		url = settings.DatabaseURL.Reveal()
+func (s *system) openStore(ctx context.Context) (*store.Store, error) {
+	url := s.settings.SQLitePath()
+	if s.settings.PostgreSQL() {
+		url = s.settings.DatabaseURL.Reveal()
 	}
-	return store.Open(ctx, store.Config{URL: url, Log: log, Now: time.Now})
+	return store.Open(ctx, store.Config{
+		URL: url, Log: s.log, Now: time.Now, Spans: s.observed.traces != nil, JobEnded: s.observed.metrics.JobEnded,
+	})
 }
 
 func (s *system) connection(ctx context.Context, organizationID, id string) (models.Connection, error) {
@@ -185,6 +196,7 @@ func (s *system) handler(local bool, uiOrigin string) http.Handler {
 		Uploads: s.uploads, Reconciler: s.reconciler, Schedules: s.schedules, Live: s.hub,
 		Codec: codec.NewHandler(codec.New(s.vault), uiOrigin, authorize),
 		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: s.store.Now,
+		Measures: s.observed.metrics, Metrics: s.observed.metrics.Handler(), Traces: s.observed.traces,
 		Settings: api.Settings{
 			PublicURL: s.settings.BaseURL(), Local: local,
 			RatePerUser: requestRate, RateBurst: requestBurst,
@@ -237,6 +249,7 @@ func (s *system) close() error {
 	if s.store != nil {
 		err = errors.Join(err, s.store.Close())
 	}
+	s.observed.close(s.log)
 	return err
 }
 
@@ -256,7 +269,7 @@ func (s *system) locker() locks.Locker {
 func (s *system) work(ctx context.Context) error {
 	defer s.working.Store(false)
 	return worker.Run(ctx, worker.Config{
-		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain,
+		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain, Meter: s.observed.metrics,
 		Uploads: &uploads.Sweeper{Dir: s.settings.UploadDir(), Index: s.store.System(), Now: time.Now},
 		Started: func() { s.working.Store(true) },
 	})

@@ -120,6 +120,17 @@ func (c *Connector) kept() *pgconn.PgConn {
 // run sends statements in one round trip and hands out their rows. It gives
 // the place of the statement that failed; those after it were not carried out.
 func (t *tx) run(ctx context.Context, statements []statement) (failed int, err error) {
+	if t.c.deps.Watch != nil {
+		watched, end := t.c.deps.Watch(ctx, "round trip")
+		defer func(ctx context.Context) {
+			if err != nil {
+				end(t.c.fault(ctx, "", "", err))
+				return
+			}
+			end(nil)
+		}(ctx)
+		ctx = watched
+	}
 	pipeline := t.conn.StartPipeline(ctx)
 	for _, s := range statements {
 		pipeline.SendQueryParams(s.sql, s.args, nil, nil, s.formats)

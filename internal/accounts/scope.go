@@ -20,7 +20,7 @@ const (
 	ScopePublish Scope = "publish" // apply publish plans
 	ScopeConnect Scope = "connect" // make, change and remove connections
 	ScopeAdmin   Scope = "admin"   // tokens, users, the audit log
-	ScopeOperate Scope = "operate" // see decrypted workflow payloads of every organization
+	ScopeOperate Scope = "operate" // see decrypted workflow payloads of every organization, and metrics
 )
 
 // AllScopes are all of them, as the local user has.

@@ -13,7 +13,7 @@ type arrow struct {
 
 var arrows = []arrow{
 	{
-		from: "models/store", to: []string{"models", "internal/..."},
+		from: "models/store", to: []string{"models", "models/store/sqlspan", "internal/..."},
 		why: "the store keeps domain types and is handed everything else; it knows neither services nor workflows",
 	},
 	{
@@ -191,9 +191,19 @@ var libraries = []library{
 		prefixes: []string{"go.temporal.io"},
 		in: []string{
 			"workflows/...", "activities/...", "worker/...", "api/...", "cmd/...", "bench/...",
-			"internal/devserver", "internal/testkit", "internal/telemetry", "internal/reconcile", "internal/launch", "internal/schedules",
+			"internal/devserver", "internal/testkit", "internal/telemetry/...", "internal/reconcile", "internal/launch", "internal/schedules",
 		},
 		why: "connectors, agent, models and plumbing must be usable and testable without a workflow engine",
+	},
+	{
+		prefixes: []string{"go.opentelemetry.io"},
+		in:       []string{"internal/telemetry/...", "models/store/sqlspan", "internal/testkit"},
+		why:      "spans are made in one place, so that what they may hold is decided in one place; everybody else is handed a *traces.Traces",
+	},
+	{
+		prefixes: []string{"github.com/prometheus"},
+		in:       []string{"internal/telemetry/metrics"},
+		why:      "measures and their labels stand in one place, so that their number stays bounded; who is measured declares the calls it makes",
 	},
 	{
 		prefixes: []string{"github.com/tink-crypto"},
@@ -206,7 +216,7 @@ var libraries = []library{
 		why:      "only commands speak to a terminal",
 	},
 	{
-		prefixes: []string{"github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid", "testing", "net/http/httptest"},
+		prefixes: []string{"github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid", "testing", "net/http/httptest", "github.com/VictoriaMetrics"},
 		in:       append([]string{"tools/...", "bench/..."}, testOnly...),
 		why:      "test libraries do not belong in the product's binary",
 	},

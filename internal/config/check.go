@@ -17,11 +17,12 @@ import (
 
 // tidy removes what people add without meaning it.
 func (s *Settings) tidy() {
-	for _, text := range []*string{&s.DataDir, &s.Listen, &s.HealthListen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL} {
+	for _, text := range []*string{&s.DataDir, &s.Listen, &s.HealthListen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL, &s.OTLPEndpoint, &s.MetricsListen} {
 		*text = strings.TrimSpace(*text)
 	}
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
 	s.TemporalUIURL = strings.TrimRight(s.TemporalUIURL, "/")
+	s.OTLPEndpoint = strings.TrimRight(s.OTLPEndpoint, "/")
 }
 
 // check finds what is well-formed and yet cannot work.
@@ -30,6 +31,7 @@ func (s *Settings) check(found *findings) {
 	s.checkDatabase(found)
 	s.checkRedis(found)
 	s.checkTemporal(found)
+	s.checkTelemetry(found)
 	if !s.VaultKeyset.IsZero() {
 		if _, err := vault.Open(vault.Source{Configured: s.VaultKeyset}); err != nil {
 			found.add("SCRATCH_VAULT_KEYSET", explain(err))

@@ -43,6 +43,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SCRATCH_TEMPORAL_TLS_KEY": cert, "SCRATCH_TEMPORAL_TLS_SERVER_NAME": "s", "SCRATCH_TEMPORAL_UI_URL": "http://ui:8080",
 		"SCRATCH_VAULT_KEYSET": keyset.Reveal(), "SCRATCH_UPLOAD_LIMIT": "500MB", "SCRATCH_NETGUARD_ALLOW": "10.0.0.0/8,wiki.internal",
 		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
+		"SCRATCH_OTLP_ENDPOINT": "https://logfire-eu.pydantic.dev/", "SCRATCH_OTLP_HEADERS": "Authorization=canary-4711%2Cx,b = c",
+		"SCRATCH_TRACE_SAMPLE": "0.25", "SCRATCH_METRICS_LISTEN": "10.1.2.3:9464",
 	}
 	var environ []string
 	for name, value := range values {
@@ -60,7 +62,13 @@ func TestEverySettingIsRead(t *testing.T) {
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
 		HealthListen: "0.0.0.0:81", Drain: time.Minute,
+		OTLPEndpoint: "https://logfire-eu.pydantic.dev", OTLPHeaders: s.OTLPHeaders, TraceSample: 0.25, MetricsListen: "10.1.2.3:9464",
 	}, s)
+	require.Equal(t, "https://logfire-eu.pydantic.dev/v1/traces", s.TracesURL())
+	headers, err := s.TraceHeaders()
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"Authorization": "canary-4711,x", "b": "c"}, headers)
+	require.NotContains(t, fmt.Sprintf("%+v %#v", s, s), "canary-4711", "printing settings must not show secrets")
 	require.Equal(t, "postgres://u:p@h/db", s.DatabaseURL.Reveal())
 	require.Equal(t, "rediss://:p@r:6380/2", s.RedisURL.Reveal())
 	require.False(t, s.VaultSource().Create, "with a shared database no process may invent keys")
@@ -79,7 +87,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"SCRATCH_TEMPORAL_ADDRESS=http://t:7233", "SCRATCH_TEMPORAL_TLS=maybe", "SCRATCH_TEMPORAL_TLS_CA=/no/such/file",
 		"SCRATCH_TEMPORAL_TLS_CERT=/no/such/cert", "SCRATCH_VAULT_KEYSET=canary-4711", "SCRATCH_UPLOAD_LIMIT=lots",
 		"SCRATCH_NETGUARD_ALLOW=10.0.0.0/99,https://x", "SCRATCH_LOG_LEVEL=loud", "SCRATCH_LOG_FORMAT=xml",
-		"SCRATCH_TEMPORAL_UI_URL=http://user:canary-4711@ui",
+		"SCRATCH_TEMPORAL_UI_URL=http://user:canary-4711@ui", "SCRATCH_OTLP_ENDPOINT=collector:4318",
+		"SCRATCH_OTLP_HEADERS=canary-4711", "SCRATCH_TRACE_SAMPLE=11", "SCRATCH_METRICS_LISTEN=8.8.8.8:9464",
 	})
 	problem, ok := models.AsProblem(err)
 	require.True(t, ok)
@@ -94,6 +103,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"SCRATCH_ROLE", "SCRATCH_LISTEN", "SCRATCH_PUBLIC_URL", "SCRATCH_DATABASE_URL", "SCRATCH_TEMPORAL_ADDRESS", "SCRATCH_TEMPORAL_TLS",
 		"SCRATCH_TEMPORAL_TLS_CA", "SCRATCH_TEMPORAL_TLS_CERT", "SCRATCH_VAULT_KEYSET", "SCRATCH_UPLOAD_LIMIT",
 		"SCRATCH_NETGUARD_ALLOW", "SCRATCH_LOG_LEVEL", "SCRATCH_LOG_FORMAT", "SCRATCH_TEMPORAL_UI_URL",
+		"SCRATCH_OTLP_ENDPOINT", "SCRATCH_OTLP_HEADERS", "SCRATCH_TRACE_SAMPLE", "SCRATCH_METRICS_LISTEN",
 	} {
 		require.True(t, named[name], name)
 	}
@@ -109,6 +119,8 @@ func TestSingleMistakes(t *testing.T) {
 		"SCRATCH_TEMPORAL_ADDRESS": {"SCRATCH_TEMPORAL_ADDRESS=t:99999"},
 		"SCRATCH_HEALTH_LISTEN":    {"SCRATCH_HEALTH_LISTEN=3011"},
 		"SCRATCH_DRAIN":            {"SCRATCH_DRAIN=1h"},
+		"SCRATCH_OTLP_HEADERS":     {"SCRATCH_OTLP_HEADERS=a=b"},
+		"SCRATCH_METRICS_LISTEN":   {"SCRATCH_LISTEN=127.0.0.1:3010", "SCRATCH_METRICS_LISTEN=127.0.0.1:3010"},
 	}
 	for name, environ := range cases {
 		_, err := Load(environ)
@@ -132,6 +144,19 @@ func TestSingleMistakes(t *testing.T) {
 		_, err := Load([]string{"SCRATCH_REDIS_URL=" + url})
 		require.ErrorContains(t, err, "SCRATCH_REDIS_URL", url)
 		require.NotContains(t, err.Error(), "canary-4711")
+	}
+}
+
+// Breaks when metrics could be served to the open internet without a token, or
+// an address that keeps them inside is refused.
+func TestMetricsAreServedInsideOnly(t *testing.T) {
+	for address, fine := range map[string]bool{
+		"127.0.0.1:9464": true, "10.0.0.5:9464": true, "[fd00::5]:9464": true, "[::1]:1": true, "0.0.0.0:9464": true, ":9464": true,
+		"100.64.1.2:9464": true, "metrics.internal:9464": true,
+		"8.8.8.8:9464": false, "[2001:4860:4860::8888]:9464": false, "[::ffff:8.8.8.8]:9464": false, "127.0.0.1": false,
+	} {
+		_, err := Load([]string{"SCRATCH_METRICS_LISTEN=" + address})
+		require.Equal(t, fine, err == nil, "%s: %v", address, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/scratch-platform/scratch/internal/netguard"
@@ -40,6 +41,11 @@ type Settings struct {
 
 	LogLevel  LogLevel  `env:"SCRATCH_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat LogFormat `env:"SCRATCH_LOG_FORMAT" envDefault:"auto" doc:"text, json, or auto: text on a terminal, else JSON."`
+
+	OTLPEndpoint  string       `env:"SCRATCH_OTLP_ENDPOINT" doc:"Where traces are sent, as OTLP over HTTP: http://collector:4318 or https://logfire-eu.pydantic.dev; /v1/traces is put behind it. Empty: no traces are made."`
+	OTLPHeaders   vault.Secret `env:"SCRATCH_OTLP_HEADERS" doc:"Headers sent with traces, as name=value separated by commas, with percent-encoded values: Authorization=<write token>"`
+	TraceSample   Share        `env:"SCRATCH_TRACE_SAMPLE" envDefault:"1" doc:"Share of requests that are traced, 0 to 1, with all they cause. Every process needs the same."`
+	MetricsListen string       `env:"SCRATCH_METRICS_LISTEN" doc:"Address on which /metrics is served to Prometheus without a token, such as 127.0.0.1:9464; it must not be public. Empty: only /metrics of the API answers, to API tokens with the scope operate."`
 }
 
 // PostgreSQL reports whether a PostgreSQL server is configured; else the store is
@@ -74,6 +80,23 @@ func (s Settings) VaultSource() vault.Source {
 		File:       filepath.Join(s.DataDir, "keyset.json"),
 		Create:     !s.PostgreSQL(),
 	}
+}
+
+// TracesURL is where traces are posted; empty when none are made.
+func (s Settings) TracesURL() string {
+	if s.OTLPEndpoint == "" || strings.HasSuffix(s.OTLPEndpoint, tracesPath) {
+		return s.OTLPEndpoint
+	}
+	return s.OTLPEndpoint + tracesPath
+}
+
+// tracesPath is where OTLP takes traces over HTTP.
+const tracesPath = "/v1/traces"
+
+// TraceHeaders are sent with traces. Load has checked them, so it fails on
+// Settings made by hand only.
+func (s Settings) TraceHeaders() (map[string]string, error) {
+	return parseHeaders(s.OTLPHeaders.Reveal())
 }
 
 // Netguard is the policy for addresses that users choose. Load has checked the

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -77,6 +78,19 @@ func (s *Size) UnmarshalText(text []byte) error {
 
 // String is the size in the unit people would use.
 func (s Size) String() string { return humanize.IBytes(uint64(max(s, 0))) }
+
+// Share is a part of a whole, 0 to 1.
+type Share float64
+
+// UnmarshalText takes a number from 0 to 1.
+func (s *Share) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+	if err != nil || !(n >= 0 && n <= 1) {
+		return fmt.Errorf("%q is not a share from 0 to 1 such as 0.1", string(text))
+	}
+	*s = Share(n)
+	return nil
+}
 
 func oneOf[T ~string](to *T, text []byte, allowed ...T) error {
 	value := T(strings.ToLower(strings.TrimSpace(string(text))))

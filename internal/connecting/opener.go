@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/scratch-platform/scratch/connectors"
+	"github.com/scratch-platform/scratch/internal/telemetry/traces"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 )
 
-// Opener opens connectors. All fields are needed but Log; it is safe for use
+// Opener opens connectors. All fields are needed but Log and those that say so; it is safe for use
 // by several goroutines and never changed after it was made.
 type Opener struct {
 	Registry *connectors.Registry
@@ -34,8 +35,13 @@ type Opener struct {
 	// Hide is told each secret that was decrypted, so that nothing it appears in
 	// is logged; nil tells nobody.
 	Hide func(secrets ...string)
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Meter counts requests to services and waits for their limits; nil counts
+	// nothing.
+	Meter Meter
+	// Spans traces them; nil traces nothing.
+	Spans *traces.Traces
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Open makes the connector of a connection. The caller closes it. Errors are
@@ -86,12 +92,48 @@ func (o *Opener) dependencies(connection models.Connection, definition connector
 	}
 	return connectors.Dependencies{
 		ConnectionID: connection.ID,
-		Transport:    gated{next: transport, service: definition.Service},
+		Transport:    gated{next: o.watched(transport, definition.Service), service: definition.Service},
 		Dial:         gatedDial(o.Dial, definition.Service),
 		MayStart:     MayStart,
-		Limiter:      o.Limiter,
+		Watch:        o.watch(definition.Service),
+		Limiter:      o.waiting(definition.Service),
 		Files:        o.Files(connection.OrganizationID),
 		Now:          o.Now,
 		Log:          log.With("connection", connection.ID, "service", definition.Service),
+	}
+}
+
+// watched has the requests of a service counted and traced.
+func (o *Opener) watched(next http.RoundTripper, service string) http.RoundTripper {
+	if o.Meter == nil && o.Spans == nil {
+		return next
+	}
+	return watched{next: next, service: service, meter: o.Meter, spans: o.Spans, now: o.Now}
+}
+
+// waiting has its waits counted and traced.
+func (o *Opener) waiting(service string) connectors.Limiter {
+	if o.Limiter == nil || o.Meter == nil && o.Spans == nil {
+		return o.Limiter
+	}
+	return waiting{next: o.Limiter, service: service, meter: o.Meter, spans: o.Spans, now: o.Now}
+}
+
+// watch has the exchanges of a service that does not speak HTTP counted and
+// traced.
+func (o *Opener) watch(service string) func(context.Context, string) (context.Context, func(error)) {
+	if o.Meter == nil && o.Spans == nil {
+		return nil
+	}
+	return func(ctx context.Context, what string) (context.Context, func(error)) {
+		begun := o.Now()
+		ctx, endSpan := o.Spans.Exchange(ctx, service, what)
+		return ctx, func(err error) {
+			outcome := exchanged(err)
+			endSpan(outcome, err != nil)
+			if o.Meter != nil {
+				o.Meter.Requested(service, outcome, o.Now().Sub(begun))
+			}
+		}
 	}
 }

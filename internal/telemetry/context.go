@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -56,11 +58,17 @@ func With(ctx context.Context, attributes ...slog.Attr) context.Context {
 	return context.WithValue(ctx, attributesKey, append(slices.Clip(before), attributes...))
 }
 
-// fromContext is what the context adds to a line.
+// fromContext is what the context adds to a line: its attributes, the request's
+// id and, where the work is traced, the trace's, by which a line is found from a
+// trace and a trace from a line.
 func fromContext(ctx context.Context) []slog.Attr {
 	attributes, _ := ctx.Value(attributesKey).([]slog.Attr)
+	attributes = slices.Clip(attributes)
 	if id := RequestID(ctx); id != "" {
-		return append(slices.Clip(attributes), slog.String("request_id", id))
+		attributes = append(attributes, slog.String("request_id", id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		attributes = append(attributes, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return attributes
 }

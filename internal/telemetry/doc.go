@@ -6,5 +6,9 @@
 // here by the attribute's name, by its form, or because it was registered with
 // Redactor.Hide.
 //
-// It imports config and models, and the Temporal SDK's log interface.
+// Lines carry the ids of the request and of the trace they belong to. Traces
+// themselves are made by the package traces, metrics by the package metrics.
+//
+// It imports config and models, OpenTelemetry's API, and the Temporal SDK's log
+// interface.
 package telemetry

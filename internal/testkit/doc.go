@@ -1,7 +1,7 @@
 // Package testkit hands tests the real servers they need: a PostgreSQL
-// database, a SQLite file, Redis, Temporal's dev server. Nothing is skipped when
-// one is missing: the test fails and says what to run (`make test` sets all of
-// it up; see tools/testenv).
+// database, a SQLite file, Redis, Temporal's dev server, a collector of traces.
+// Nothing is skipped when one is missing: the test fails and says what to run
+// (`make test` sets all of it up; see tools/testenv).
 //
 // What it reads from the environment:
 //

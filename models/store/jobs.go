@@ -257,6 +257,7 @@ func (tx *Tx) setJobState(id string, change JobChange) (bool, error) {
 		if err := tx.endProgress(&row); err != nil {
 			return false, err
 		}
+		tx.ended = append(tx.ended, EndedJob{Kind: row.Kind, State: row.State, Took: tx.now.Sub(row.CreatedAt)})
 	}
 	return true, tx.jobChanged(&row)
 }

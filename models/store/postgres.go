@@ -21,6 +21,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store/sqlspan"
 )
 
 // defaultConnections bounds PostgreSQL connections of one process: a worker's
@@ -42,6 +43,9 @@ func (s *Store) openPostgres(cfg Config) error {
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
+	}
+	if cfg.Spans {
+		config.Tracer = sqlspan.PGX{}
 	}
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(readTimesAsUTC))
 	size := cfg.ReadPool

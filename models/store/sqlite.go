@@ -18,6 +18,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store/sqlspan"
 )
 
 // defaultReaders is how many connections read a SQLite file side by side; each
@@ -50,7 +51,7 @@ func (s *Store) openSQLite(cfg Config) error {
 		_ = held.Unlock()
 		return err
 	}
-	writer, err := sqlitePool(path, 1, "_txlock=immediate&_pragma=cache_size(-16000)")
+	writer, err := sqlitePool(path, 1, cfg.Spans, "_txlock=immediate&_pragma=cache_size(-16000)")
 	if err != nil {
 		_ = held.Unlock()
 		return err
@@ -59,7 +60,7 @@ func (s *Store) openSQLite(cfg Config) error {
 	if size <= 0 {
 		size = defaultReaders
 	}
-	reader, err := sqlitePool(path, size, "_pragma=query_only(1)&_pragma=cache_size(-4000)")
+	reader, err := sqlitePool(path, size, cfg.Spans, "_pragma=query_only(1)&_pragma=cache_size(-4000)")
 	if err != nil {
 		_ = writer.Close()
 		_ = held.Unlock()
@@ -92,13 +93,20 @@ func ownersOnly(path string) error {
 // process (the last commits may be lost only when the machine itself dies).
 // Page caches are small (cache_size, in KB) and large sorts go to temporary
 // files: each connection has its own, and the process stays under 200 MB.
-func sqlitePool(path string, size int, extra string) (*sql.DB, error) {
+func sqlitePool(path string, size int, spans bool, extra string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: path}).String() +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)" +
 		"&_time_format=sqlite&_timezone=UTC&" + extra
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
+	}
+	if spans {
+		inner := pool.Driver()
+		if err := pool.Close(); err != nil { // nothing was opened yet
+			return nil, fmt.Errorf("open SQLite: %w", err)
+		}
+		pool = sql.OpenDB(sqlspan.SQLite(inner, dsn))
 	}
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)

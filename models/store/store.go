@@ -25,6 +25,12 @@ type Config struct {
 	// Now is this process's clock; nil takes the machine's. On PostgreSQL it
 	// only says how much time passed (Store.Now).
 	Now func() time.Time
+	// Spans makes statements that run under a span that is kept spans of their
+	// own. False costs nothing at all.
+	Spans bool
+	// JobEnded is told of each job that ended, after the commit, on the
+	// committing goroutine; nil tells nobody.
+	JobEnded func(EndedJob)
 }
 
 // Store is an open database. It is safe for use by several goroutines.
@@ -38,6 +44,8 @@ type Store struct {
 	now         func() time.Time // the same, as both databases store it
 	shared      *sharedClock     // nil on SQLite
 	close       func() error
+	spans       bool
+	jobEnded    func(EndedJob)
 
 	mu        sync.RWMutex
 	listeners []func()
@@ -52,8 +60,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Store{log: cfg.Log, clock: cfg.Now}
+	s := &Store{log: cfg.Log, clock: cfg.Now, spans: cfg.Spans, jobEnded: cfg.JobEnded}
 	s.now = func() time.Time { return stored(s.clock()) }
+	if s.jobEnded == nil {
+		s.jobEnded = func(EndedJob) {}
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/scratch-platform/scratch/internal/wait"
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/models/store/sqlspan"
 )
 
 // txAttempts bounds how often a transaction is begun again after a
@@ -32,6 +33,8 @@ type Tx struct {
 	now    time.Time
 	// events are written to the outbox as the transaction's last statements.
 	events []models.Event
+	// ended are jobs that end with the commit.
+	ended []EndedJob
 }
 
 // tx runs fn in one writing transaction of the organization: all of it is
@@ -54,10 +57,13 @@ func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
 				return err
 			}
 		}
-		var wrote bool
-		if wrote, err = s.tryTx(ctx, org, fn); err == nil {
-			if wrote {
+		var done *Tx
+		if done, err = s.spanTx(ctx, org, attempt+1, fn); err == nil {
+			if len(done.events) > 0 {
 				s.wake()
+			}
+			for _, job := range done.ended {
+				s.jobEnded(job)
 			}
 			return nil
 		}
@@ -73,20 +79,30 @@ func pause(ctx context.Context, attempt int) error {
 	return wait.For(ctx, time.Duration(1+rand.IntN(10<<attempt))*time.Millisecond) //nolint:gosec // jitter needs no secrecy
 }
 
-func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wroteEvents bool, err error) {
+// spanTx tries once, as a span of its own where that is kept.
+func (s *Store) spanTx(ctx context.Context, org string, attempt int, fn func(*Tx) error) (done *Tx, err error) {
+	if s.spans {
+		var end func(error)
+		ctx, end = sqlspan.Transaction(ctx, s.dialect.name(), attempt)
+		defer func() { end(err) }()
+	}
+	return s.tryTx(ctx, org, fn)
+}
+
+func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (*Tx, error) {
 	pool, err := s.write.DB()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	// One connection for the whole transaction, so that COPY can use it raw.
 	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool
 	sqlTx, err := conn.BeginTx(ctx, s.dialect.beginOptions())
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // nothing once committed
 	run := &statements{Tx: sqlTx, conn: conn}
@@ -94,9 +110,9 @@ func (s *Store) tryTx(ctx context.Context, org string, fn func(*Tx) error) (wrot
 	db.Statement.ConnPool = run
 	tx := &Tx{ctx: ctx, s: s, org: org, conn: conn, sql: run, db: db, now: s.now()}
 	if err := tx.finish(fn); err != nil {
-		return false, err
+		return nil, err
 	}
-	return len(tx.events) > 0, sqlTx.Commit()
+	return tx, sqlTx.Commit()
 }
 
 // finish runs the transaction's work up to its commit.

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/scratch-platform/scratch/models"
+)
+
+// EndedJob is what is counted of a job that ended.
+type EndedJob struct {
+	Kind  models.JobKind
+	State models.JobState
+	Took  time.Duration // since it was asked for
+}
+
+// PoolUse is how a pool of connections is used.
+type PoolUse struct {
+	Pool   string // "all", or "read" and "write" where they differ
+	Max    int
+	InUse  int
+	Idle   int
+	Waits  int64         // times somebody waited for a connection
+	Waited time.Duration // altogether
+}
+
+// Pools tells the use of the store's connections; it asks no database.
+func (s *Store) Pools() []PoolUse {
+	if s.read == s.write {
+		return []PoolUse{poolUse("all", s.read)}
+	}
+	return []PoolUse{poolUse("read", s.read), poolUse("write", s.write)}
+}
+
+func poolUse(name string, of *gorm.DB) PoolUse {
+	pool, err := of.DB()
+	if err != nil {
+		return PoolUse{Pool: name} // never: the pool is what the store was opened with
+	}
+	stats := pool.Stats()
+	return PoolUse{
+		Pool: name, Max: stats.MaxOpenConnections, InUse: stats.InUse, Idle: stats.Idle,
+		Waits: stats.WaitCount, Waited: stats.WaitDuration,
+	}
+}
+
+// Backlog is what waits, over all organizations.
+type Backlog struct {
+	// Oldest is how long the oldest event has waited for the relay; 0 when none
+	// does.
+	Oldest time.Duration
+	// Jobs counts the jobs that have not ended.
+	Jobs []LiveJobs
+}
+
+// LiveJobs counts jobs of one kind in one state.
+type LiveJobs struct {
+	Kind  models.JobKind
+	State models.JobState
+	N     int64
+}
+
+// Backlog looks at what waits. It reads the outbox's first row and the index of
+// live jobs: cheap enough for every scrape.
+func (y *System) Backlog(ctx context.Context) (Backlog, error) {
+	var b Backlog
+	var oldest []outboxRow
+	if err := y.rows(ctx, &outboxRow{}).Select("seq", "at").Order("seq").Limit(1).Find(&oldest).Error; err != nil {
+		return b, y.s.explain(ctx, err)
+	}
+	if len(oldest) > 0 {
+		b.Oldest = max(y.s.now().Sub(oldest[0].At), 0)
+	}
+	err := y.rows(ctx, &jobRow{}).Select("kind", "state", "count(*) AS n").Where("ended_at IS NULL").
+		Group("kind, state").Scan(&b.Jobs).Error
+	return b, y.s.explain(ctx, err)
+}
