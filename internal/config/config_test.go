@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SCRATCH_TEMPORAL_TLS": "true", "SCRATCH_TEMPORAL_TLS_CA": cert, "SCRATCH_TEMPORAL_TLS_CERT": cert,
 		"SCRATCH_TEMPORAL_TLS_KEY": cert, "SCRATCH_TEMPORAL_TLS_SERVER_NAME": "s", "SCRATCH_TEMPORAL_UI_URL": "http://ui:8080",
 		"SCRATCH_VAULT_KEYSET": keyset.Reveal(), "SCRATCH_UPLOAD_LIMIT": "500MB", "SCRATCH_NETGUARD_ALLOW": "10.0.0.0/8,wiki.internal",
-		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
+		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_DEPLOYMENT": "blog", "SCRATCH_BUILD_ID": "v2",
+		"SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
 	}
 	var environ []string
 	for name, value := range values {
@@ -59,6 +61,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		TemporalTLS: true, TemporalTLSCA: cert, TemporalTLSCert: cert, TemporalTLSKey: cert, TemporalTLSServerName: "s",
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
+		Deployment: "blog", BuildID: "v2",
 		HealthListen: "0.0.0.0:81", Drain: time.Minute,
 	}, s)
 	require.Equal(t, "postgres://u:p@h/db", s.DatabaseURL.Reveal())
@@ -107,6 +110,8 @@ func TestSingleMistakes(t *testing.T) {
 		"SCRATCH_ROLE":             {"SCRATCH_ROLE=worker", "SERVICE_TYPE=cron", "SCRATCH_DATABASE_URL=postgres://h/d"},
 		"SCRATCH_VAULT_KEYSET":     {"SCRATCH_VAULT_KEYSET=a", "SCRATCH_VAULT_KEYSET_FILE=/b"},
 		"SCRATCH_TEMPORAL_ADDRESS": {"SCRATCH_TEMPORAL_ADDRESS=t:99999"},
+		"SCRATCH_DEPLOYMENT":       {"SCRATCH_DEPLOYMENT=scratch.blog"},
+		"SCRATCH_BUILD_ID":         {"SCRATCH_BUILD_ID=__mine"},
 		"SCRATCH_HEALTH_LISTEN":    {"SCRATCH_HEALTH_LISTEN=3011"},
 		"SCRATCH_DRAIN":            {"SCRATCH_DRAIN=1h"},
 	}
@@ -189,7 +194,15 @@ func TestExampleFileIsCurrent(t *testing.T) {
 			environ = append(environ, "SCRATCH_"+name)
 		}
 	}
-	require.Len(t, environ, len(fields()))
+	compose := 0
+	for _, f := range fieldsOf(reflect.TypeFor[Compose]()) {
+		require.NotEmpty(t, f.doc, f.name)
+		if strings.HasPrefix(f.name, "SCRATCH_") {
+			compose++
+		}
+	}
+	require.Len(t, environ, len(fields())+compose)
 	_, err = Load(environ)
 	require.NoError(t, err)
+	require.Empty(t, Unknown(environ))
 }
