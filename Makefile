@@ -18,7 +18,7 @@ ARGS ?=
 .PHONY: help
 help:
 	@echo "Scratch: make <target>"
-	@sed -n 's/^## \([a-z0-9-]*\): /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^## \([a-z0-9-]*\): /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  %-15s %s\n", $$1, $$2 }'
 
 ## dev: build and run everything on this machine (ARGS="--port 3020")
 .PHONY: dev
@@ -98,6 +98,32 @@ mutate: $(TESTENV)
 .PHONY: fuzz
 fuzz:
 	@tools/fuzz.sh
+
+## image: build the image (IMAGE=scratch:local)
+IMAGE ?= scratch:local
+.PHONY: image
+image:
+	docker build -f deploy/Dockerfile -t "$(IMAGE)" .
+
+## upgrade: put an image into service on this machine (IMAGE=…; docs/deploy.md)
+.PHONY: upgrade
+upgrade:
+	@deploy/upgrade.sh deploy "$(IMAGE)"
+
+## remote-migrate: run an image's migrations on DEPLOY_HOST
+.PHONY: remote-migrate
+remote-migrate:
+	@deploy/remote.sh migrate "$(IMAGE)"
+
+## remote-deploy: put an image into service on DEPLOY_HOST
+.PHONY: remote-deploy
+remote-deploy:
+	@deploy/remote.sh deploy "$(IMAGE)"
+
+## remote-rollback: send new runs on DEPLOY_HOST back to the build before
+.PHONY: remote-rollback
+remote-rollback:
+	@deploy/remote.sh rollback
 
 $(TESTENV): FORCE
 	@mkdir -p $(BIN)

@@ -18,15 +18,16 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 
 	"github.com/scratch-platform/scratch/api"
+	"github.com/scratch-platform/scratch/internal/config"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
 	"github.com/scratch-platform/scratch/worker"
+	"github.com/scratch-platform/scratch/worker/deployment"
 	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
@@ -130,7 +131,8 @@ func (d *doctor) lookAtEngine(ctx context.Context) {
 	d.ok(name, "%s answers", settings.TemporalAddress)
 	if d.lookAtNamespace(ctx, engine, settings.TemporalNamespace) {
 		d.lookAtAttributes(ctx, engine, settings.TemporalNamespace)
-		d.lookAtQueues(ctx, engine)
+		d.lookAtQueues(ctx, engine, settings.TemporalNamespace)
+		d.lookAtDeployment(ctx, engine, settings)
 		d.lookAtSchedules(ctx, engine)
 		d.lookForStrangers(ctx, engine, settings.TemporalNamespace)
 	}
@@ -192,24 +194,51 @@ func (d *doctor) lookAtAttributes(ctx context.Context, engine temporal.Client, n
 	d.ok(name, "all search attributes are there")
 }
 
-// lookAtQueues asks whether a worker waits for work.
-func (d *doctor) lookAtQueues(ctx context.Context, engine temporal.Client) {
-	const name, queue = "workers", contract.QueueSync
-	for _, kind := range []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY} {
-		answer, err := engine.DescribeTaskQueue(ctx, queue, kind)
-		if err != nil {
-			d.failed(name, queue+" cannot be read", err, "Check the rights of the API key or certificate.")
-			return
+// lookAtQueues asks whether workers wait for work that new runs make: with worker
+// versioning, workers of the current version.
+func (d *doctor) lookAtQueues(ctx context.Context, engine temporal.Client, namespace string) {
+	const name = "workers"
+	queues, err := deployment.Queues(ctx, engine, namespace)
+	if err != nil {
+		d.failed(name, "the task queues cannot be read", err, "Check the rights of the API key or certificate.")
+		return
+	}
+	if err := deployment.Ready(queues); err != nil {
+		d.failed(name, "nothing would run", err, "")
+		return
+	}
+	for _, q := range queues {
+		d.ok(name, "%s of %s take %s", counted(int64(q.Pollers[q.Current]), "worker"), q.Current, q.What())
+	}
+}
+
+// lookAtDeployment holds the deployment against the workers there are. Without
+// one, or where it could not be asked for, nothing is said.
+func (d *doctor) lookAtDeployment(ctx context.Context, engine temporal.Client, settings config.Settings) {
+	const name = "deployment"
+	if settings.Deployment == "" {
+		return
+	}
+	state, err := (&deployment.Deployment{Engine: engine, Namespace: settings.TemporalNamespace, Name: settings.Deployment}).Look(ctx)
+	switch {
+	case err != nil:
+		d.failed(name, settings.Deployment+" cannot be read", err, "Check the rights of the API key or certificate.")
+		return
+	case len(state.Builds) == 0:
+		d.broken(name, "no worker of "+settings.Deployment+" has ever come", "Start workers with SCRATCH_DEPLOYMENT="+settings.Deployment+", then run 'scratch deploy'.")
+		return
+	case state.Current == "" && state.Unversioned == 0:
+		d.broken(name, settings.Deployment+" has no current version: new runs wait", "Run 'scratch deploy'.")
+	case state.Current == "":
+		d.note(name, settings.Deployment+" has no current version: new runs go to workers without one", "Run 'scratch deploy'.")
+	default:
+		d.ok(name, "%s sends new runs to %s", settings.Deployment, state.Current)
+	}
+	for _, b := range state.Builds {
+		if b.Stranded() {
+			d.broken(name, "no worker of the build "+b.BuildID+" ("+b.Phase+") waits for "+strings.Join(b.Missing, ", ")+": runs that began on it wait",
+				"Start workers of it, or move its runs: temporal workflow update-options, docs/operations.md says how.")
 		}
-		what := "workflows"
-		if kind == enums.TASK_QUEUE_TYPE_ACTIVITY {
-			what = "activities"
-		}
-		if len(answer.GetPollers()) == 0 {
-			d.broken(name, "no worker takes "+what+" from "+queue+": nothing would run", "Start one: 'scratch worker', or 'scratch serve' as monolith.")
-			return
-		}
-		d.ok(name, "%s of %s on %s", counted(int64(len(answer.GetPollers())), "poller"), what, queue)
 	}
 }
 
@@ -229,33 +258,23 @@ func (d *doctor) lookForStrangers(ctx context.Context, engine temporal.Client, n
 		if id, ours := worker.KeyOf(identity); ours && !keys.Has(id) {
 			d.broken("workers", fmt.Sprintf("%s polls %s and encrypts with key %s, which is not in this keyset: what it takes fails, and what it starts cannot be read here",
 				models.Bound(identity, 120), contract.QueueSync, id),
-				"If it is another deployment, give each its own namespace (SCRATCH_TEMPORAL_NAMESPACE). If it is this one, set the same SCRATCH_VAULT_KEYSET in every process. A worker that was ended shows for five minutes more.")
+				"If it is another deployment, give each its own namespace (SCRATCH_TEMPORAL_NAMESPACE). If it is this one, set the same SCRATCH_VAULT_KEYSET in every process. A worker that was ended shows for some minutes more.")
 			return // one stranger is enough to act on
 		}
 	}
 }
 
-// pollersOf gives the identities of a queue's pollers on all its partitions: a
-// worker with few pollers may be on any of them. What cannot be read is left out.
+// pollersOf gives the identities of a queue's live workers. What cannot be read is
+// left out.
 func pollersOf(ctx context.Context, engine temporal.Client, namespace, queue string) []string {
-	parts, err := engine.WorkflowService().ListTaskQueuePartitions(ctx, &workflowservice.ListTaskQueuePartitionsRequest{
-		Namespace: namespace, TaskQueue: &taskqueue.TaskQueue{Name: queue},
-	})
+	queues, err := deployment.Queues(ctx, engine, namespace)
 	if err != nil {
 		return nil
 	}
 	var identities []string
-	for kind, of := range map[enums.TaskQueueType][]*taskqueue.TaskQueuePartitionMetadata{
-		enums.TASK_QUEUE_TYPE_WORKFLOW: parts.GetWorkflowTaskQueuePartitions(), enums.TASK_QUEUE_TYPE_ACTIVITY: parts.GetActivityTaskQueuePartitions(),
-	} {
-		for _, part := range of {
-			answer, err := engine.DescribeTaskQueue(ctx, part.GetKey(), kind)
-			if err != nil {
-				continue
-			}
-			for _, poller := range answer.GetPollers() {
-				identities = append(identities, poller.GetIdentity())
-			}
+	for _, q := range queues {
+		if q.Name == queue {
+			identities = append(identities, q.Identities...)
 		}
 	}
 	return identities

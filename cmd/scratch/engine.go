@@ -8,14 +8,13 @@ import (
 	"log/slog"
 	"os"
 
-	"go.temporal.io/api/enums/v1"
 	temporal "go.temporal.io/sdk/client"
 
 	"github.com/scratch-platform/scratch/internal/config"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/worker"
-	"github.com/scratch-platform/scratch/workflows/contract"
+	"github.com/scratch-platform/scratch/worker/deployment"
 )
 
 // dialEngine makes the client of the workflow engine. It succeeds while the
@@ -73,19 +72,15 @@ func engineAnswers(ctx context.Context, engine temporal.Client, namespace string
 	return nil
 }
 
-// engineReady says whether the engine takes runs and a worker waits for them.
+// engineReady says whether the engine takes runs and a worker that gets them
+// waits: with worker versioning, one of the current version.
 func engineReady(ctx context.Context, engine temporal.Client, namespace string) error {
 	if err := engineAnswers(ctx, engine, namespace); err != nil {
 		return err
 	}
-	for _, kind := range []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY} {
-		queue, err := engine.DescribeTaskQueue(ctx, contract.QueueSync, kind)
-		if err != nil {
-			return engineAway(namespace, err)
-		}
-		if len(queue.GetPollers()) == 0 {
-			return models.NewProblem(models.KindUnavailable, "engine.no_worker", "No worker waits for work.", "Start one with 'scratch worker', or serve as monolith.")
-		}
+	queues, err := deployment.Queues(ctx, engine, namespace)
+	if err != nil {
+		return engineAway(namespace, err)
 	}
-	return nil
+	return deployment.Ready(queues)
 }

@@ -198,7 +198,7 @@ func pollSyncAs(t *testing.T, options temporal.Options) {
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 	require.Eventually(t, func() bool {
-		if engineReady(t.Context(), engine, "") != nil {
+		if engineReady(t.Context(), engine, temporal.DefaultNamespace) != nil {
 			return false
 		}
 		return options.Identity == "" || slices.Contains(pollersOf(t.Context(), engine, temporal.DefaultNamespace, contract.QueueSync), options.Identity)

@@ -268,11 +268,20 @@ func (s *system) locker() locks.Locker {
 // work runs the worker until the context ends.
 func (s *system) work(ctx context.Context) error {
 	defer s.working.Store(false)
-	return worker.Run(ctx, worker.Config{
+	config := worker.Config{
 		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain, Meter: s.observed.metrics,
 		Uploads: &uploads.Sweeper{Dir: s.settings.UploadDir(), Index: s.store.System(), Now: time.Now},
 		Started: func() { s.working.Store(true) },
-	})
+	}
+	if s.settings.Versioned() {
+		var err error
+		if config.BuildID, err = ownBuild(s.settings); err != nil {
+			return err
+		}
+		config.Deployment = s.settings.Deployment
+		s.log.InfoContext(ctx, "this worker has a version", "deployment", config.Deployment, "build", config.BuildID)
+	}
+	return worker.Run(ctx, config)
 }
 
 // writePrivate writes a small file for this user alone, whole or not at all.

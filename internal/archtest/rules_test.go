@@ -140,6 +140,10 @@ var arrows = []arrow{
 		why: "benchmarks run the whole product",
 	},
 	{
+		from: "deploy/...", to: nil,
+		why: "what Scratch is deployed with is files; only their tests are Go",
+	},
+	{
 		from: "drill/...", to: nil,
 		why: "drills are tests of the product from outside; nothing of them is built into anything",
 	},
@@ -147,7 +151,7 @@ var arrows = []arrow{
 
 // testOnly are packages that the product must not import: they are there for
 // tests, and for commands that serve a demo.
-var testOnly = []string{"internal/testkit/...", "internal/archtest", "internal/limits/limitstest", "internal/locks/lockstest", "connectors/conformance/...", "drill/..."}
+var testOnly = []string{"internal/testkit/...", "internal/archtest", "internal/limits/limitstest", "internal/locks/lockstest", "connectors/conformance/...", "drill/...", "deploy/..."}
 
 // library says which packages of this module may import some library.
 type library struct {
@@ -214,6 +218,11 @@ var libraries = []library{
 		prefixes: []string{"github.com/spf13/cobra", "github.com/vbauerster/mpb"},
 		in:       []string{"cmd/...", "tools/..."},
 		why:      "only commands speak to a terminal",
+	},
+	{
+		prefixes: []string{"github.com/compose-spec"},
+		in:       []string{"deploy/..."},
+		why:      "the compose file is read by its tests; the product knows nothing of containers",
 	},
 	{
 		prefixes: []string{"github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid", "testing", "net/http/httptest", "github.com/VictoriaMetrics"},

@@ -17,7 +17,7 @@ import (
 
 // tidy removes what people add without meaning it.
 func (s *Settings) tidy() {
-	for _, text := range []*string{&s.DataDir, &s.Listen, &s.HealthListen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL, &s.OTLPEndpoint, &s.MetricsListen} {
+	for _, text := range []*string{&s.DataDir, &s.Listen, &s.HealthListen, &s.PublicURL, &s.TemporalAddress, &s.TemporalNamespace, &s.TemporalUIURL, &s.OTLPEndpoint, &s.MetricsListen, &s.Deployment, &s.BuildID} {
 		*text = strings.TrimSpace(*text)
 	}
 	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
@@ -112,6 +112,13 @@ func (s *Settings) checkTemporal(found *findings) {
 	if (s.TemporalTLSCert == "") != (s.TemporalTLSKey == "") {
 		found.add("SCRATCH_TEMPORAL_TLS_CERT", "the certificate and SCRATCH_TEMPORAL_TLS_KEY go together; set both or neither")
 	}
+	// The server's rules for both names; it tells of them only when a worker polls.
+	if strings.ContainsAny(s.Deployment, ".:") || strings.HasPrefix(s.Deployment, "__") || len(s.Deployment) > maxVersionName {
+		found.add("SCRATCH_DEPLOYMENT", "it must hold no '.' and no ':', not begin with '__', and have at most 100 bytes")
+	}
+	if strings.HasPrefix(s.BuildID, "__") || len(s.BuildID) > maxVersionName {
+		found.add("SCRATCH_BUILD_ID", "it must not begin with '__' and have at most 100 bytes")
+	}
 	for name, path := range map[string]string{
 		"SCRATCH_TEMPORAL_TLS_CA": s.TemporalTLSCA, "SCRATCH_TEMPORAL_TLS_CERT": s.TemporalTLSCert, "SCRATCH_TEMPORAL_TLS_KEY": s.TemporalTLSKey,
 	} {
@@ -125,6 +132,9 @@ func (s *Settings) checkTemporal(found *findings) {
 		}
 	}
 }
+
+// maxVersionName keeps both names together below the server's limit of an id.
+const maxVersionName = 100
 
 func badAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
 		"SCRATCH_OTLP_ENDPOINT": "https://logfire-eu.pydantic.dev/", "SCRATCH_OTLP_HEADERS": "Authorization=canary-4711%2Cx,b = c",
 		"SCRATCH_TRACE_SAMPLE": "0.25", "SCRATCH_METRICS_LISTEN": "10.1.2.3:9464",
+		"SCRATCH_DEPLOYMENT": "blog", "SCRATCH_BUILD_ID": "v2",
 	}
 	var environ []string
 	for name, value := range values {
@@ -61,6 +63,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		TemporalTLS: true, TemporalTLSCA: cert, TemporalTLSCert: cert, TemporalTLSKey: cert, TemporalTLSServerName: "s",
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
+		Deployment: "blog", BuildID: "v2",
 		HealthListen: "0.0.0.0:81", Drain: time.Minute,
 		OTLPEndpoint: "https://logfire-eu.pydantic.dev", OTLPHeaders: s.OTLPHeaders, TraceSample: 0.25, MetricsListen: "10.1.2.3:9464",
 	}, s)
@@ -117,6 +120,8 @@ func TestSingleMistakes(t *testing.T) {
 		"SCRATCH_ROLE":             {"SCRATCH_ROLE=worker", "SERVICE_TYPE=cron", "SCRATCH_DATABASE_URL=postgres://h/d"},
 		"SCRATCH_VAULT_KEYSET":     {"SCRATCH_VAULT_KEYSET=a", "SCRATCH_VAULT_KEYSET_FILE=/b"},
 		"SCRATCH_TEMPORAL_ADDRESS": {"SCRATCH_TEMPORAL_ADDRESS=t:99999"},
+		"SCRATCH_DEPLOYMENT":       {"SCRATCH_DEPLOYMENT=scratch.blog"},
+		"SCRATCH_BUILD_ID":         {"SCRATCH_BUILD_ID=__mine"},
 		"SCRATCH_HEALTH_LISTEN":    {"SCRATCH_HEALTH_LISTEN=3011"},
 		"SCRATCH_DRAIN":            {"SCRATCH_DRAIN=1h"},
 		"SCRATCH_OTLP_HEADERS":     {"SCRATCH_OTLP_HEADERS=a=b"},
@@ -214,7 +219,15 @@ func TestExampleFileIsCurrent(t *testing.T) {
 			environ = append(environ, "SCRATCH_"+name)
 		}
 	}
-	require.Len(t, environ, len(fields()))
+	compose := 0
+	for _, f := range fieldsOf(reflect.TypeFor[Compose]()) {
+		require.NotEmpty(t, f.doc, f.name)
+		if strings.HasPrefix(f.name, "SCRATCH_") {
+			compose++
+		}
+	}
+	require.Len(t, environ, len(fields())+compose)
 	_, err = Load(environ)
 	require.NoError(t, err)
+	require.Empty(t, Unknown(environ))
 }

@@ -51,6 +51,9 @@ func Unknown(environ []string) []string {
 		known[f.name] = true
 		known[f.name+"_FILE"] = f.secret
 	}
+	for _, f := range fieldsOf(reflect.TypeFor[Compose]()) {
+		known[f.name] = true // exported for compose and seen by a command beside it
+	}
 	var unknown []string
 	for name := range env.ToMap(environ) {
 		if strings.HasPrefix(name, "SCRATCH_") && !strings.HasPrefix(name, "SCRATCH_TEST_") && !known[name] {
@@ -110,8 +113,9 @@ type field struct {
 	goName         string
 }
 
-func fields() []field {
-	t := reflect.TypeFor[Settings]()
+func fields() []field { return fieldsOf(reflect.TypeFor[Settings]()) }
+
+func fieldsOf(t reflect.Type) []field {
 	all := make([]field, 0, t.NumField())
 	for f := range t.Fields() {
 		all = append(all, field{

@@ -32,6 +32,9 @@ type Settings struct {
 	TemporalTLSServerName string       `env:"SCRATCH_TEMPORAL_TLS_SERVER_NAME" doc:"Name in the Temporal server's certificate, where it is not the host of the address."`
 	TemporalUIURL         string       `env:"SCRATCH_TEMPORAL_UI_URL" doc:"Address of Temporal's Web UI, for links from jobs and for showing decrypted payloads there."`
 
+	Deployment string `env:"SCRATCH_DEPLOYMENT" doc:"Name of the worker deployment, for worker versioning: runs stay on the build they began with, and new ones go to the build that 'scratch deploy' put into service. Empty, and in the role monolith: off. Every worker needs the same."`
+	BuildID    string `env:"SCRATCH_BUILD_ID" doc:"Name of this build in the deployment. Empty: the program's own version, or its commit and a hash of the program."`
+
 	VaultKeyset vault.Secret `env:"SCRATCH_VAULT_KEYSET" doc:"Keys that credentials and workflow payloads are encrypted with (base64; every process needs the same). Empty: a file in the data folder, created on the first start with SQLite."`
 
 	UploadLimit   Size     `env:"SCRATCH_UPLOAD_LIMIT" envDefault:"2GiB" doc:"Largest file that can be uploaded."`
@@ -70,6 +73,10 @@ func (s Settings) BaseURL() string {
 func (s Settings) TLS() bool {
 	return s.TemporalTLS || !s.TemporalAPIKey.IsZero() || s.TemporalTLSCA != "" || s.TemporalTLSCert != ""
 }
+
+// Versioned reports whether workers take part in a deployment. One process alone
+// has no second build to work beside.
+func (s Settings) Versioned() bool { return s.Deployment != "" && s.Role != RoleMonolith }
 
 // VaultSource is where the vault's keys come from. A keyset file is only made
 // beside a SQLite file: with a shared database, a new key made by one process, on

@@ -12,6 +12,9 @@ const (
 	QueueMaintenance = "scratch.maintenance"
 )
 
+// Queues are those a worker serves.
+func Queues() []string { return []string{QueueSync, QueueMaintenance} }
+
 // Workflow type names, as operators see them.
 const (
 	WorkflowDownloadSnapshot  = "DownloadSnapshot"
