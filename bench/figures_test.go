@@ -107,7 +107,7 @@ func (r *report) markdown(load string) string {
 			subject = f.subject
 			fmt.Fprintf(&s, "| **%s** | | | |\n", subject)
 		}
-		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", f.what, f.value, f.budget, f.verdict())
+		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", strings.ReplaceAll(f.what, "|", `\|`), f.value, f.budget, f.verdict())
 	}
 	return s.String()
 }

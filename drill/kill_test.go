@@ -72,7 +72,14 @@ func (s *shot) fire(aim phase, skip int) {
 			}
 		})
 	case afterAnswer:
-		s.gate.at(skip, s.matches, func(g *gate) { g.after = kill })
+		s.gate.at(skip, s.matches, func(g *gate) {
+			var seen int64
+			g.before = func() bool { seen = s.blog.last(); return true }
+			g.after = func() {
+				s.awaitAnswered(seen)
+				kill()
+			}
+		})
 	case beforeCommit:
 		s.armCommit(skip, kill)
 	case anyMoment:
@@ -120,6 +127,20 @@ func (s *shot) awaitPending(after int64) {
 	for time.Now().Before(over) {
 		for _, e := range s.blog.log(after) {
 			if e.Answer == fake.AnswerPending && len(e.Faults) > 0 {
+				return
+			}
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// awaitAnswered waits until the blog has written down that it answered: the
+// gate has the answer a moment before.
+func (s *shot) awaitAnswered(after int64) {
+	over := time.Now().Add(7 * time.Second)
+	for time.Now().Before(over) {
+		for _, e := range s.blog.log(after) {
+			if e.Ended != nil {
 				return
 			}
 		}
