@@ -192,11 +192,13 @@ func pollSync(t *testing.T) {
 func pollSyncAs(t *testing.T, options temporal.Options) {
 	t.Helper()
 	engine := testkit.TemporalClient(t, options)
-	w := worker.New(engine, contract.QueueSync, worker.Options{})
-	w.RegisterWorkflow(noWorkflow)
-	w.RegisterActivity(noActivity)
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
+	for _, queue := range []string{contract.QueueSync, contract.QueueMaintenance} {
+		w := worker.New(engine, queue, worker.Options{})
+		w.RegisterWorkflow(noWorkflow)
+		w.RegisterActivity(noActivity)
+		require.NoError(t, w.Start())
+		t.Cleanup(w.Stop)
+	}
 	require.Eventually(t, func() bool {
 		if engineReady(t.Context(), engine, temporal.DefaultNamespace) != nil {
 			return false

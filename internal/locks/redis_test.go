@@ -110,8 +110,9 @@ func TestAReleaseWakesTheOtherProcess(t *testing.T) {
 		require.NoError(t, lease.Release(t.Context()))
 		require.NoError(t, (<-taken).Release(t.Context()))
 	}
-	// Two questions a round, and one more for each second that passed.
-	require.LessOrEqual(t, leases.asked.Load(), int64(2*rounds+time.Since(start).Seconds()+1))
+	// Two questions a round, now and then a third that crossed the release, and
+	// one more for each second that passed.
+	require.LessOrEqual(t, leases.asked.Load(), int64(2*rounds+rounds/2+time.Since(start).Seconds()+1))
 }
 
 // Breaks when a lost or restarted Redis lets two hold one name, or leaves one
