@@ -361,14 +361,14 @@ func (w *canonicalizer) unicodeEscape() error {
 		w.pos += 6
 		w.out = utf8.AppendRune(w.out, (r-0xD800)<<10+(low-0xDC00)+0x10000)
 	default:
-		w.out = appendRuneJSON(w.out, r)
+		w.out = AppendJSONRune(w.out, r)
 	}
 	return nil
 }
 
-// appendRuneJSON appends a character as it stands inside a canonical string.
+// AppendJSONRune appends a character as it stands inside a canonical string.
 // The escapes are the ones PostgreSQL writes.
-func appendRuneJSON(dst []byte, r rune) []byte {
+func AppendJSONRune(dst []byte, r rune) []byte {
 	switch r {
 	case '"', '\\':
 		return append(dst, '\\', byte(r))

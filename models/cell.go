@@ -84,7 +84,7 @@ func AppendJSONString(dst []byte, text string) []byte {
 		if r == 0 {
 			r = '\uFFFD'
 		}
-		dst = appendRuneJSON(dst, r)
+		dst = AppendJSONRune(dst, r)
 	}
 	return append(dst, '"')
 }

@@ -106,7 +106,7 @@ func appendOdd(dst, text []byte, from int) []byte {
 			break
 		}
 		if text[i] < utf8.RuneSelf {
-			dst = appendEscape(dst, text[i])
+			dst = models.AppendJSONRune(dst, rune(text[i]))
 			i++
 			continue
 		}
@@ -116,26 +116,6 @@ func appendOdd(dst, text []byte, from int) []byte {
 		i += size
 	}
 	return append(dst, '"')
-}
-
-func appendEscape(dst []byte, c byte) []byte {
-	const digits = "0123456789abcdef"
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\b':
-		return append(dst, `\b`...)
-	case '\f':
-		return append(dst, `\f`...)
-	case '\n':
-		return append(dst, `\n`...)
-	case '\r':
-		return append(dst, `\r`...)
-	case '\t':
-		return append(dst, `\t`...)
-	default:
-		return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-	}
 }
 
 // appendPadded writes a char(n) without the spaces that fill it up.
