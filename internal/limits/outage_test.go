@@ -1,10 +1,8 @@
 package limits_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,24 +79,6 @@ func (h *hammer) kept(bursts int) {
 	require.LessOrEqual(h.t, float64(h.total()), most+1, "more requests than the limit")
 }
 
-// words is a log that can be searched while it is written.
-type words struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (w *words) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(p)
-}
-
-func (w *words) count(text string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Count(w.text.String(), text)
-}
-
 // Breaks when two workers each use the whole budget of one connection, or one
 // of them starves the other.
 func TestTwoProcessesShareOneLimit(t *testing.T) {
@@ -159,7 +139,7 @@ func TestRedisIsKilledAndComesBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := testkit.OwnRedis(t)
-			said := &words{}
+			said := &testkit.Words{}
 			log := slog.New(slog.NewTextHandler(said, nil))
 			one, two := shared(t, server.URL(), "k:", time.Now, log), shared(t, server.URL(), "k:", time.Now, silent)
 			h := hit(t, connectors.Rate{PerSecond: 100, Burst: 10}, one, two)
@@ -167,13 +147,13 @@ func TestRedisIsKilledAndComesBack(t *testing.T) {
 			absence.begin(server)
 			h.more(150)
 			h.kept(2)
-			require.Equal(t, 1, said.count(`msg="Redis is away`))
-			require.Equal(t, 1, said.count("by this process alone"))
+			require.Equal(t, 1, said.Count(`msg="Redis is away`))
+			require.Equal(t, 1, said.Count("by this process alone"))
 			absence.end(server)
-			require.Eventually(t, func() bool { return said.count("Redis is back") == 1 }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return said.Count("Redis is back") == 1 }, time.Minute, time.Millisecond)
 			h.more(300)
 			h.kept(2)
-			require.Equal(t, 1, said.count(`msg="Redis is away`))
+			require.Equal(t, 1, said.Count(`msg="Redis is away`))
 		})
 	}
 }
@@ -183,7 +163,7 @@ func TestRedisIsKilledAndComesBack(t *testing.T) {
 // every penalty forgotten and every slot free.
 func TestAnEmptyServerIsNotBelieved(t *testing.T) {
 	server := testkit.OwnRedis(t)
-	said := &words{}
+	said := &testkit.Words{}
 	l := shared(t, server.URL(), "k:", time.Now, slog.New(slog.NewTextHandler(said, nil)))
 	// Used up, and so slow that nothing comes back within the test.
 	empty := connectors.Rate{PerSecond: 0.001, Burst: 5}
@@ -204,7 +184,7 @@ func TestAnEmptyServerIsNotBelieved(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, err, context.DeadlineExceeded, "%s is let through", key)
 	}
-	require.Eventually(t, func() bool { return said.count("begin anew") == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return said.Count("begin anew") == 1 }, time.Minute, 10*time.Millisecond)
 	// Another process learns of the penalty and the slot from the first.
 	other := shared(t, server.URL(), "k:", time.Now, silent)
 	for key, rate := range map[string]connectors.Rate{"held": {InFlight: 1}, "penalized": {}} {
@@ -219,13 +199,13 @@ func TestAnEmptyServerIsNotBelieved(t *testing.T) {
 func TestRedisIsAwayAtStart(t *testing.T) {
 	server := testkit.OwnRedis(t)
 	server.Kill()
-	said := &words{}
+	said := &testkit.Words{}
 	l := shared(t, server.URL(), "k:", time.Now, slog.New(slog.NewTextHandler(said, nil)))
 	h := hit(t, connectors.Rate{PerSecond: 100, Burst: 10}, l)
 	h.more(30)
 	h.kept(0)
 	server.Start()
-	require.Eventually(t, func() bool { return said.count("Redis is back") == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return said.Count("Redis is back") == 1 }, time.Minute, time.Millisecond)
 	h.more(200)
 	h.kept(1)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,27 +16,9 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// words is a log that can be searched while it is written.
-type words struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (w *words) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(p)
-}
-
-func (w *words) count(text string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Count(w.text.String(), text)
-}
-
-func open(t *testing.T, url, prefix string) (*redis.Client, *words) {
+func open(t *testing.T, url, prefix string) (*redis.Client, *testkit.Words) {
 	t.Helper()
-	said := &words{}
+	said := &testkit.Words{}
 	c, err := redis.Open(redis.Config{URL: vault.NewSecret(url), Prefix: prefix, Log: slog.New(slog.NewTextHandler(said, nil))})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
@@ -133,8 +114,8 @@ func TestAbsenceIsNoticedAndEnds(t *testing.T) {
 				eventually(t, func() bool { return !c.Away() && c.Listening() }, "the return is not noticed")
 				<-again
 			}
-			require.Equal(t, 2, said.count("Redis is away"))
-			require.Equal(t, 2, said.count("Redis is back"))
+			require.Equal(t, 2, said.Count("Redis is away"))
+			require.Equal(t, 2, said.Count("Redis is back"))
 		})
 	}
 }
@@ -149,7 +130,7 @@ func TestAServerWeCannotUseIsAway(t *testing.T) {
 	eventually(t, c.Away, "a server that is full is not away")
 	_, err := c.Look(t.Context())
 	require.ErrorContains(t, err, "OOM")
-	require.Equal(t, 1, said.count("Redis is away"))
+	require.Equal(t, 1, said.Count("Redis is away"))
 }
 
 // Breaks when a password reaches an error or the log.
@@ -163,7 +144,7 @@ func TestThePasswordStaysInside(t *testing.T) {
 	require.ErrorContains(t, err, "WRONGPASS")
 	_, err = c.Look(t.Context())
 	require.NotContains(t, err.Error(), "canary-4711")
-	require.Zero(t, said.count("canary-4711"))
+	require.Zero(t, said.Count("canary-4711"))
 }
 
 func TestFactsOfTheServer(t *testing.T) {
