@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -169,7 +170,9 @@ func (s *stack) rest() {
 	}
 }
 
-// download starts a download of tables as the API does.
+// download starts a download of tables as the API does. Where the run before has
+// told its end and is about to close, it waits: the product leaves that to the
+// reconciler.
 func (s *stack) download(mode models.DownloadMode, tables ...models.Table) models.Job {
 	s.t.Helper()
 	return s.downloadFrom(s.t.Context(), mode, tables...)
@@ -181,7 +184,12 @@ func (s *stack) downloadFrom(ctx context.Context, mode models.DownloadMode, tabl
 	job := s.queued(mode, tables...)
 	var input contract.DownloadSnapshotInput
 	require.NoError(s.t, json.Unmarshal(job.Input, &input))
-	_, err := contract.StartDownloadSnapshot(ctx, s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
+	var err error
+	require.Eventually(s.t, func() bool {
+		_, err = contract.StartDownloadSnapshot(ctx, s.engine, input, contract.StartOptions{Title: "Blog", Services: []string{"memory"}})
+		var closing *contract.AlreadyRunningError
+		return !errors.As(err, &closing)
+	}, 20*time.Second, 20*time.Millisecond)
 	require.NoError(s.t, err)
 	return s.job(job.ID)
 }
