@@ -31,6 +31,7 @@ dev: build
 .PHONY: build
 build: web
 	@mkdir -p $(BIN)
+	@[ -x $(BIN)/scratch ] || echo "build: compiling; the first time takes some minutes"
 	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/...
 
 ## web: build the page, when npm is there (else the binary carries a note)

@@ -60,7 +60,8 @@ func (o *Org) CreateJob(ctx context.Context, job models.Job) (stored models.Job,
 
 func (tx *Tx) createJob(job models.Job) (models.Job, bool, error) {
 	if job.SnapshotID != "" {
-		if _, err := tx.snapshot(job.SnapshotID); err != nil {
+		// Whoever deletes the snapshot meanwhile sees this job, or this job its end.
+		if _, err := tx.lockSnapshot(job.SnapshotID); err != nil {
 			return models.Job{}, false, err
 		}
 	}

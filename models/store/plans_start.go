@@ -134,7 +134,7 @@ func (tx *Tx) recordsOf(table *tableRow, items []itemRow) (map[int64]models.Reco
 // are never sent. An empty plan is "plan.empty".
 func (o *Org) StartApply(ctx context.Context, planID, hash string, overrides []string, job models.Job, actor models.Actor) error {
 	return o.tx(ctx, func(tx *Tx) error {
-		plan, err := tx.lockPlan(planID)
+		plan, err := tx.lockPlanned(planID)
 		if err != nil {
 			return err
 		}
@@ -168,6 +168,19 @@ func (o *Org) StartApply(ctx context.Context, planID, hash string, overrides []s
 		}
 		return tx.audit(actor, "plan.applied", plan.ID, map[string]any{"job": stored.ID, "overrides": len(overrides)})
 	})
+}
+
+// lockPlanned locks a plan's snapshot, then the plan, in the order of BuildPlan:
+// neither the snapshot nor a table of it goes while the plan is being applied.
+func (tx *Tx) lockPlanned(planID string) (planRow, error) {
+	var row planRow
+	if err := tx.rows(&row).Select("snapshot_id").Where("id = ?", planID).Take(&row).Error; err != nil {
+		return row, tx.s.one(tx.ctx, "plan", planID, err)
+	}
+	if _, err := tx.lockSnapshot(row.SnapshotID); err != nil {
+		return row, err
+	}
+	return tx.lockPlan(planID)
 }
 
 func (tx *Tx) override(planID string, ids []string) error {

@@ -120,15 +120,8 @@ func (o *Org) DeleteSnapshot(ctx context.Context, id string) error {
 	})
 }
 
-// snapshot reads a snapshot without locking it.
-func (tx *Tx) snapshot(id string) (snapshotRow, error) {
-	var row snapshotRow
-	err := tx.rows(&row).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error
-	return row, tx.s.one(tx.ctx, "snapshot", id, err)
-}
-
-// lockSnapshot reads a snapshot and keeps others from changing it, or building
-// a plan of it, until the transaction ends.
+// lockSnapshot reads a snapshot and keeps others from changing it, or starting
+// anything in it, until the transaction ends.
 func (tx *Tx) lockSnapshot(id string) (snapshotRow, error) {
 	var row snapshotRow
 	err := tx.rows(&row).Clauses(forUpdate).Where("id = ? AND deleted_at IS NULL", id).Take(&row).Error

@@ -224,8 +224,15 @@ func (tx *Tx) tables(id string) *gorm.DB {
 // "table.busy".
 func (o *Org) RemoveTable(ctx context.Context, id string) error {
 	return o.tx(ctx, func(tx *Tx) error {
-		row, err := tx.lockTable(id)
+		row, err := tx.table(id)
 		if err != nil {
+			return err
+		}
+		// No plan of the snapshot begins to be applied meanwhile.
+		if _, err := tx.lockSnapshot(row.SnapshotID); err != nil {
+			return err
+		}
+		if row, err = tx.lockTable(id); err != nil {
 			return err
 		}
 		n, err := tx.inPublish("table_id = ?", id)
