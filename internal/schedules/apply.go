@@ -122,7 +122,7 @@ func (r *Reconciler) keepCleanup(ctx context.Context) error {
 		return fmt.Errorf("schedule the clean-up: %w", err)
 	}
 	if changed {
-		r.Log.InfoContext(ctx, "clean-up is scheduled", "every", contract.CleanupEvery)
+		r.Log.InfoContext(ctx, "clean-up is scheduled", "every", contract.CleanupEvery.String())
 	}
 	return nil
 }

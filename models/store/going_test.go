@@ -18,8 +18,10 @@ func TestNothingBeginsInWhatIsTakenAway(t *testing.T) {
 			models.Job{ID: models.NewID(models.PrefixJob), Kind: models.JobPublish, WorkflowID: "publish:" + plan.ID}, actor)
 	}
 	download := func(t *testing.T, org *Org, plan models.Plan, actor models.Actor) error {
-		_, _, err := org.CreateJob(t.Context(), models.Job{ID: models.NewID(models.PrefixJob), SnapshotID: plan.SnapshotID,
-			Kind: models.JobDownload, WorkflowID: "download-snapshot:" + plan.SnapshotID, CreatedBy: actor.UserID})
+		_, _, err := org.CreateJob(t.Context(), models.Job{
+			ID: models.NewID(models.PrefixJob), SnapshotID: plan.SnapshotID,
+			Kind: models.JobDownload, WorkflowID: "download-snapshot:" + plan.SnapshotID, CreatedBy: actor.UserID,
+		})
 		return err
 	}
 	for _, c := range []struct {

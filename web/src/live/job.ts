@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react'
 import { isFinal, type Job, type TableOutcome } from '@/api/model'
 import { jobKeys, jobQuery, outcomesQuery } from '@/api/queries/jobs'
 import { snapshotKeys } from '@/api/queries/snapshots'
+import { reread, told } from '@/api/reread'
 import type { JobProgressed } from './protocol.generated'
 import { useTopic } from './react'
 
@@ -10,15 +11,17 @@ import { useTopic } from './react'
 export function useLiveJob(id: string) {
   const client = useQueryClient()
   const query = useQuery(jobQuery(id))
-  const reread = () => void client.invalidateQueries({ queryKey: jobKeys.one(id) })
+  const readAll = () => void reread(client, jobKeys.one(id))
   useTopic(`job:${id}`, {
-    onReset: reread,
+    onReset: readAll,
     onEvent: event => {
       if (event.type === 'job.progressed') {
         const { data } = event
-        client.setQueryData(jobQuery(id).queryKey, job => job && withProgress(job, data))
-        client.setQueryData(outcomesQuery(id, undefined).queryKey, all => all && withTableProgress(all, data))
-      } else reread()
+        told<Job>(client, jobQuery(id).queryKey, job => withProgress(job, data))
+        told<TableOutcome[]>(client, outcomesQuery(id, undefined).queryKey, all =>
+          withTableProgress(all, data),
+        )
+      } else readAll()
     },
   })
 
@@ -29,8 +32,8 @@ export function useLiveJob(id: string) {
   useEffect(() => {
     // What it did shows in the tables' counts and in the lists of jobs.
     if (ended && !before.current && snapshotId) {
-      void client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) })
-      void client.invalidateQueries({ queryKey: jobKeys.all })
+      void reread(client, snapshotKeys.tables(snapshotId))
+      void reread(client, jobKeys.all)
     }
     before.current = ended
   }, [ended, snapshotId, client])

@@ -2,6 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 import { api, sendFile, take } from '../client'
 import type { Connection, Upload } from '../model'
 import { everyPage } from '../pages'
+import { reread } from '../reread'
 
 export const connectionKeys = {
   all: ['connections'] as const,
@@ -52,7 +53,7 @@ export function useCreateConnection() {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (body: ConnectionDraft) => take(api.POST('/api/v1/connections', { body })),
-    onSuccess: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
+    onSuccess: () => reread(client, connectionKeys.all),
   })
 }
 
@@ -61,7 +62,7 @@ export function useUpdateConnection(id: string) {
   return useMutation({
     mutationFn: (body: Partial<Pick<ConnectionDraft, 'name' | 'credential'>>) =>
       take(api.PATCH('/api/v1/connections/{id}', { params: of(id), body })),
-    onSuccess: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
+    onSuccess: () => reread(client, connectionKeys.all),
   })
 }
 
@@ -69,7 +70,7 @@ export function useTestConnection() {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (id: string) => take(api.POST('/api/v1/connections/{id}/test', { params: of(id) })),
-    onSettled: () => client.invalidateQueries({ queryKey: connectionKeys.all }),
+    onSettled: () => reread(client, connectionKeys.all),
   })
 }
 

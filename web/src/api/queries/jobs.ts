@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, take } from '../client'
 import { isFinal, type Job, type JobState, type TableOutcome } from '../model'
+import { reread } from '../reread'
 
 export const jobKeys = {
   all: ['jobs'] as const,
@@ -62,7 +63,7 @@ export function useJobCommand(id: string) {
       if (command !== 'cancel') return
       client.setQueryData(jobQuery(id).queryKey, job => job && { ...job, state: 'cancelling' as const })
     },
-    onSettled: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+    onSettled: () => reread(client, jobKeys.all),
   })
 }
 
@@ -71,7 +72,7 @@ export function useRetryJob(id: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: () => take(api.POST('/api/v1/jobs/{id}/retry', { params: of(id) })),
-    onSettled: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+    onSettled: () => reread(client, jobKeys.all),
   })
 }
 
@@ -81,6 +82,6 @@ export function useDecideJob(id: string) {
   return useMutation({
     mutationFn: (body: { table_id: string; remove: boolean }) =>
       take(api.POST('/api/v1/jobs/{id}/decide', { params: of(id), body })),
-    onSettled: () => client.invalidateQueries({ queryKey: jobKeys.one(id) }),
+    onSettled: () => reread(client, jobKeys.one(id)),
   })
 }

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, take } from '../client'
 import type { Item, Plan } from '../model'
+import { reread } from '../reread'
 import { jobKeys } from './jobs'
 import { snapshotKeys } from './snapshots'
 
@@ -60,9 +61,9 @@ export function useApplyPlan(plan: Plan) {
       take(api.POST('/api/v1/publish-plans/{id}/apply', { params: of(plan.id), body: { hash: plan.hash } })),
     onSettled: () =>
       Promise.all([
-        client.invalidateQueries({ queryKey: planKeys.one(plan.id) }),
-        client.invalidateQueries({ queryKey: jobKeys.all }),
-        client.invalidateQueries({ queryKey: snapshotKeys.tables(plan.snapshot_id) }),
+        reread(client, planKeys.one(plan.id)),
+        reread(client, jobKeys.all),
+        reread(client, snapshotKeys.tables(plan.snapshot_id)),
       ]),
   })
 }
@@ -72,7 +73,7 @@ export function useRetryFailed(planId: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: () => take(api.POST('/api/v1/publish-plans/{id}/retry-failed', { params: of(planId) })),
-    onSettled: () => client.invalidateQueries({ queryKey: planKeys.all }),
+    onSettled: () => reread(client, planKeys.all),
   })
 }
 
@@ -93,6 +94,6 @@ export function useResolveItem(planId: string) {
           body,
         }),
       ),
-    onSettled: () => client.invalidateQueries({ queryKey: planKeys.one(planId) }),
+    onSettled: () => reread(client, planKeys.one(planId)),
   })
 }

@@ -2,6 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 import { api, take } from '../client'
 import type { Table } from '../model'
 import { everyPage } from '../pages'
+import { reread } from '../reread'
 import { jobKeys } from './jobs'
 
 export const snapshotKeys = {
@@ -35,7 +36,7 @@ export function useCreateSnapshot() {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (name: string) => take(api.POST('/api/v1/snapshots', { body: { name } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.all }),
+    onSuccess: () => reread(client, snapshotKeys.all),
   })
 }
 
@@ -44,7 +45,7 @@ export function useRenameSnapshot(id: string) {
   return useMutation({
     mutationFn: (name: string) =>
       take(api.PATCH('/api/v1/snapshots/{id}', { params: { path: { id } }, body: { name } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.all }),
+    onSuccess: () => reread(client, snapshotKeys.all),
   })
 }
 
@@ -70,7 +71,7 @@ export function useAddTable(snapshotId: string) {
   return useMutation({
     mutationFn: (body: AddedTable) =>
       take(api.POST('/api/v1/snapshots/{id}/tables', { params: { path: { id: snapshotId } }, body })),
-    onSuccess: () => client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) }),
+    onSuccess: () => reread(client, snapshotKeys.tables(snapshotId)),
   })
 }
 
@@ -84,6 +85,6 @@ export function useDownload(snapshotId: string) {
   return useMutation({
     mutationFn: (body: DownloadRequest) =>
       take(api.POST('/api/v1/snapshots/{id}/download', { params: { path: { id: snapshotId } }, body })),
-    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+    onSuccess: () => reread(client, jobKeys.all),
   })
 }

@@ -5,6 +5,7 @@ import { useMemo, useState } from 'react'
 import type { Plan, Table } from '@/api/model'
 import { type ItemFilter, itemsQuery, planKeys, planQuery, useRetryFailed } from '@/api/queries/plans'
 import { tablesQuery } from '@/api/queries/snapshots'
+import { reread, told } from '@/api/reread'
 import { useTopic } from '@/live/react'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
@@ -25,15 +26,15 @@ export function PlanPage() {
   const plan = useQuery(planQuery(planId))
   const tables = useQuery(tablesQuery(snapshotId))
   useTitle('Publish plan')
-  const reread = () => void client.invalidateQueries({ queryKey: planKeys.one(planId) })
+  const readAll = () => void reread(client, planKeys.one(planId))
   useTopic(`snapshot:${snapshotId}`, {
-    onReset: reread,
+    onReset: readAll,
     onEvent: event => {
       if (event.type !== 'plan.changed' || event.data.plan_id !== planId) return
       const { state, counts } = event.data
-      client.setQueryData(planQuery(planId).queryKey, now => now && { ...now, state, counts: { ...counts } })
+      told<Plan>(client, planQuery(planId).queryKey, now => ({ ...now, state, counts: { ...counts } }))
       // Every item has a state of its own: they are read once the publish settles.
-      if (state !== 'applying') reread()
+      if (state !== 'applying') readAll()
     },
   })
   const error = plan.error ?? tables.error

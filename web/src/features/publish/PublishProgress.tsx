@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { isFinal } from '@/api/model'
 import { planKeys } from '@/api/queries/plans'
+import { reread } from '@/api/reread'
 import { useLiveJob } from '@/live/job'
 import { ProgressBar } from '@/ui/ProgressBar'
 import { usePanels } from '@/ui/panels'
@@ -16,7 +17,7 @@ export function PublishProgress({ jobId, planId }: { jobId: string; planId: stri
   const client = useQueryClient()
   const ended = job ? isFinal(job.state) : undefined
   useEffect(() => {
-    if (ended) void client.invalidateQueries({ queryKey: planKeys.one(planId) })
+    if (ended) void reread(client, planKeys.one(planId))
   }, [ended, planId, client])
   if (!job) return null
   const { done, total } = job.progress

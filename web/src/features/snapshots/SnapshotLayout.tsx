@@ -5,6 +5,7 @@ import { useState } from 'react'
 import type { Snapshot, Table } from '@/api/model'
 import { jobKeys } from '@/api/queries/jobs'
 import { snapshotKeys, snapshotQuery, tablesQuery, useDownload } from '@/api/queries/snapshots'
+import { reread, told } from '@/api/reread'
 import { short } from '@/lib/format'
 import { useTopic } from '@/live/react'
 import { withTableChange } from '@/live/tables'
@@ -27,24 +28,24 @@ export function SnapshotLayout() {
   const tables = useQuery(tablesQuery(snapshotId))
   useTitle(snapshot.data?.name ?? 'Snapshot')
 
-  const reread = () => void client.invalidateQueries({ queryKey: snapshotKeys.one(snapshotId) })
+  const readAll = () => void reread(client, snapshotKeys.one(snapshotId))
   useTopic(`snapshot:${snapshotId}`, {
-    onReset: reread,
+    onReset: readAll,
     onEvent: event => {
       switch (event.type) {
         case 'table.changed': {
           const { queryKey } = tablesQuery(snapshotId)
           const known = client.getQueryData(queryKey)
           const changed = known && withTableChange(known, event.data)
-          if (changed) client.setQueryData(queryKey, changed)
-          else reread()
+          if (changed) told(client, queryKey, () => changed)
+          else readAll()
           return
         }
         case 'table.schema_changed':
         case 'snapshot.changed':
-          return reread()
+          return readAll()
         case 'job.changed':
-          void client.invalidateQueries({ queryKey: jobKeys.lists })
+          void reread(client, jobKeys.lists)
       }
     },
   })

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { RecordOperation, Table } from '@/api/model'
 import { writeRecords } from '@/api/queries/records'
 import { snapshotKeys } from '@/api/queries/snapshots'
+import { reread } from '@/api/reread'
 import type { RecordPages } from './RecordPages'
 
 /** One operation on one record: make it, mark it deleted, restore it, drop its edits. */
@@ -15,8 +16,8 @@ export function useRecordAction(table: Table, pages: RecordPages) {
     },
     onSettled: () => {
       pages.refresh()
-      void client.invalidateQueries({ queryKey: ['record', table.id] })
-      void client.invalidateQueries({ queryKey: snapshotKeys.tables(table.snapshot_id) })
+      void reread(client, ['record', table.id])
+      void reread(client, snapshotKeys.tables(table.snapshot_id))
     },
   })
 }

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef } from 'react'
 import { tab } from '@/api/client'
 import { readRecords, writeRecords } from '@/api/queries/records'
 import { snapshotKeys } from '@/api/queries/snapshots'
+import { reread } from '@/api/reread'
 import type { LiveEvent } from '@/live/protocol'
 import { useTopic } from '@/live/react'
 import { Edits } from './Edits'
@@ -52,7 +53,7 @@ export function useRecords(
           current.current?.apply(stored)
           // Where the record now belongs in the order, only a reading can tell.
           refreshSoon.current()
-          void client.invalidateQueries({ queryKey: snapshotKeys.tables(snapshotId) })
+          void reread(client, snapshotKeys.tables(snapshotId))
         },
         () => crypto.randomUUID(),
       ),
