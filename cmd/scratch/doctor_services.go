@@ -160,7 +160,7 @@ func (d *doctor) lookAtNamespace(ctx context.Context, engine temporal.Client, na
 		return false
 	}
 	keeps := answer.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
-	d.ok(name, "%s, ended runs are kept for %.0f days", namespace, keeps.Hours()/24)
+	d.ok(name, "%s, ended runs are kept for %s", namespace, counted(int64(keeps.Hours()/24), "day"))
 	return true
 }
 
