@@ -4,6 +4,7 @@
 //
 //	make mutate                      # all of them; the result goes to docs/mutations.md
 //	make mutate ARGS="-promise 5"    # those of one promise
+//	make mutate ARGS="-only glance"  # those with a word in their file or description
 //
 // The mutations are in mutations.yaml. Nothing in the tree is changed: the
 // broken file is laid over the original with `go test -overlay`.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,6 +25,8 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	promise := flags.Int("promise", 0, "run the mutations of this promise only, and write no report")
+	only := flags.String("only", "", "run the mutations that have this in their file or words only, and write no report")
+	atOnce := flags.Int("at-once", 2, "how many to run side by side")
 	file := flags.String("report", "docs/mutations.md", "where the report of a whole run goes")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -32,33 +35,34 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if *promise != 0 {
-		list = ofPromise(list, *promise)
-	}
+	whole := len(list)
+	list = chosen(list, *promise, *only)
 	if len(list) == 0 {
-		return fmt.Errorf("no mutation of promise %d is listed", *promise)
+		return errors.New("no such mutation is listed")
 	}
 	root, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	results, err := runAll(ctx, root, list, func(line string) { fmt.Println(line) })
+	start := time.Now()
+	results, err := runAll(ctx, root, list, *atOnce, func(line string) { fmt.Println(line) })
 	if err != nil {
 		return err
 	}
-	if *promise == 0 {
-		if err := writeReport(*file, results, time.Now()); err != nil {
+	if len(list) == whole {
+		if err := writeReport(*file, results, start); err != nil {
 			return err
 		}
 	}
 	noticed := count(results, red)
-	fmt.Printf("%d passed, %d failed\n", noticed, len(results)-noticed)
+	fmt.Printf("%d passed, %d failed, in %s\n", noticed, len(results)-noticed, time.Since(start).Round(time.Second))
 	return verdict(results)
 }
 
-func ofPromise(list []Mutation, promise int) (out []Mutation) {
+// chosen narrows the list; 0 and "" narrow nothing.
+func chosen(list []Mutation, promise int, only string) (out []Mutation) {
 	for _, m := range list {
-		if m.Promise == promise {
+		if (promise == 0 || m.Promise == promise) && (strings.Contains(m.File, only) || strings.Contains(m.Breaks, only)) {
 			out = append(out, m)
 		}
 	}

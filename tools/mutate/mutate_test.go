@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,7 +20,7 @@ func TestEveryMutationFitsTheCode(t *testing.T) {
 	require.NotEmpty(t, list)
 	for _, m := range list {
 		_, err := m.apply(filepath.Join("..", ".."))
-		require.NoError(t, err)
+		assert.NoError(t, err)
 	}
 }
 
@@ -28,7 +29,7 @@ func TestApplyRefusesWhatIsNoMutation(t *testing.T) {
 	root := t.TempDir()
 	source := "package p\n\n// Promise 4: one of them.\nvar kept = 1\n\nvar twice, again = 2, 2\n"
 	require.NoError(t, os.WriteFile(filepath.Join(root, "p.go"), []byte(source), 0o600))
-	good := Mutation{Promise: 4, Breaks: "it", File: "p.go", Find: "kept = 1", Replace: "kept = 0", Packages: []string{"./p"}}
+	good := Mutation{Promise: 4, Breaks: "it", File: "p.go", Find: "kept = 1", Replace: "kept = 0", Package: "./p", Run: "TestKept"}
 	broken, err := good.apply(root)
 	require.NoError(t, err)
 	require.Contains(t, string(broken), "kept = 0")
@@ -42,6 +43,7 @@ func TestApplyRefusesWhatIsNoMutation(t *testing.T) {
 		"text that is gone":       {func(m *Mutation) { m.Find = "gone" }, "stands 0 times"},
 		"text that is not unique": {func(m *Mutation) { m.Find, m.Replace = "2", "3" }, "stands 2 times"},
 		"no change":               {func(m *Mutation) { m.Replace = m.Find }, "not complete"},
+		"no tests":                {func(m *Mutation) { m.Run = "" }, "not complete"},
 		"no Go":                   {func(m *Mutation) { m.Replace = "kept = = 0" }, "is no Go"},
 		"a file that is gone":     {func(m *Mutation) { m.File = "q.go" }, "q.go"},
 	} {
@@ -65,7 +67,7 @@ func writeModule(t *testing.T, check string) (root string, m Mutation) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
 	}
-	return root, Mutation{Promise: 4, Breaks: "it", File: "p.go", Find: "return 1", Replace: "return 0", Packages: []string{"."}}
+	return root, Mutation{Promise: 4, Breaks: "it", File: "p.go", Find: "return 1", Replace: "return 0", Package: ".", Run: "TestKept"}
 }
 
 // Breaks when a survived mutation is taken for a noticed one, or the other way
@@ -74,13 +76,13 @@ func TestRunTellsRedFromSurvived(t *testing.T) {
 	quiet := func(string) {}
 	for check, want := range map[string]outcome{"Kept() != 1": red, "Kept() > 1": survived} {
 		root, m := writeModule(t, check)
-		results, err := runAll(t.Context(), root, []Mutation{m}, quiet)
+		results, err := runAll(t.Context(), root, []Mutation{m}, 2, quiet)
 		require.NoError(t, err)
 		require.Equal(t, want, results[0].outcome)
 		require.Equal(t, want == red, verdict(results) == nil)
 		if want == red {
 			require.Equal(t, []string{"TestKept"}, results[0].failed)
-			require.Contains(t, report(results, "abc", time.Unix(0, 0)), "| 4 | it | `p.go` | red | TestKept |")
+			require.Contains(t, report(results, "abc", time.Unix(0, 0), time.Hour), "| 4 | it | `p.go` | red | TestKept |")
 		}
 		text, err := os.ReadFile(filepath.Join(root, "p.go"))
 		require.NoError(t, err)
@@ -88,7 +90,7 @@ func TestRunTellsRedFromSurvived(t *testing.T) {
 	}
 	root, m := writeModule(t, "Kept() != 1")
 	m.Replace = "return undefined"
-	results, err := runAll(t.Context(), root, []Mutation{m}, quiet)
+	results, err := runAll(t.Context(), root, []Mutation{m}, 2, quiet)
 	require.NoError(t, err)
 	require.Equal(t, unbuilt, results[0].outcome)
 	require.Error(t, verdict(results))
@@ -97,12 +99,29 @@ func TestRunTellsRedFromSurvived(t *testing.T) {
 // Breaks when a mutation is called noticed though its test was red before.
 func TestTestsMustBeGreenFirst(t *testing.T) {
 	root, m := writeModule(t, "Kept() == 1")
-	_, err := runAll(t.Context(), root, []Mutation{m}, func(string) {})
+	_, err := runAll(t.Context(), root, []Mutation{m}, 1, func(string) {})
 	require.ErrorContains(t, err, "not green before")
-	root, m = writeModule(t, "Kept() != 1")
-	m.Run = "^TestNothing$"
-	_, err = runAll(t.Context(), root, []Mutation{m}, func(string) {})
-	require.ErrorContains(t, err, "no test matches")
+}
+
+// Breaks when a mutation whose tests were renamed passes for a noticed one.
+func TestAPatternThatFitsNoTestIsNotRed(t *testing.T) {
+	root, m := writeModule(t, "Kept() != 1")
+	lost := m
+	lost.Run = "^TestNothing$"
+	results, err := runAll(t.Context(), root, []Mutation{m, lost}, 2, func(string) {})
+	require.NoError(t, err)
+	require.Equal(t, []outcome{red, untested}, []outcome{results[0].outcome, results[1].outcome})
+	require.ErrorContains(t, verdict(results), string(untested))
+}
+
+// Breaks when tests that a mutation uses are not among those that must be green
+// before anything is broken.
+func TestWhatIsUsedIsGreenFirst(t *testing.T) {
+	list := []Mutation{
+		{Package: "./a", Run: "TestOne"}, {Package: "./b", Run: "TestTwo/case"}, {Package: "./a", Run: "TestOneMore"},
+		{Package: "./a", Run: "TestOne"},
+	}
+	require.Equal(t, map[string]string{"./a": "TestOne|TestOneMore", "./b": "TestTwo/case"}, testsUsed(list))
 }
 
 // Breaks when an interrupted run is reported as if it had finished.
@@ -110,6 +129,6 @@ func TestInterruptedRunIsAnError(t *testing.T) {
 	root, m := writeModule(t, "Kept() != 1")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
-	_, err := runAll(ctx, root, []Mutation{m}, func(string) {})
+	_, err := runAll(ctx, root, []Mutation{m}, 1, func(string) {})
 	require.Error(t, err)
 }

@@ -34,10 +34,10 @@ type Mutation struct {
 	// Find is text that stands exactly once in the file; Replace takes its place.
 	Find    string `yaml:"find"`
 	Replace string `yaml:"replace"`
-	// Packages are the ones whose tests must turn red; Run narrows them as
-	// go test's -run does.
-	Packages []string `yaml:"packages"`
-	Run      string   `yaml:"run"`
+	// Package is the one whose tests must turn red, Run which of them, as go
+	// test's -run takes it: names of tests with | in between.
+	Package string `yaml:"package"`
+	Run     string `yaml:"run"`
 }
 
 // readMutations parses the list strictly.
@@ -53,8 +53,8 @@ func readMutations(text []byte) ([]Mutation, error) {
 // it claims to be: the text is not there exactly once, the promise is not quoted
 // near it, or what comes out is no Go.
 func (m Mutation) apply(root string) ([]byte, error) {
-	if m.Promise == 0 || m.Breaks == "" || m.Find == m.Replace || len(m.Packages) == 0 {
-		return nil, fmt.Errorf("mutation %q of %s is not complete, it needs promise, breaks, find, another replace, and packages", m.Breaks, m.File)
+	if m.Promise == 0 || m.Breaks == "" || m.Find == m.Replace || m.Package == "" || m.Run == "" {
+		return nil, fmt.Errorf("mutation %q of %s is not complete, it needs promise, breaks, find, another replace, package and run", m.Breaks, m.File)
 	}
 	text, err := os.ReadFile(filepath.Join(root, m.File))
 	if err != nil {
@@ -79,6 +79,10 @@ func (m Mutation) apply(root string) ([]byte, error) {
 func (m Mutation) quoted(text string) bool {
 	lines := strings.Split(text, "\n")
 	near := lines[max(0, len(lines)-quotedWithin-strings.Count(m.Find, "\n")-1):]
-	number := regexp.MustCompile(fmt.Sprintf(`Promises? (\d+,? (and )?)*%d\b`, m.Promise))
-	return number.MatchString(strings.Join(near, "\n"))
+	return number(m.Promise).MatchString(strings.Join(near, "\n"))
+}
+
+// number finds a quote of a promise.
+func number(promise int) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`Promises? (\d+,? (and )?)*%d\b`, promise))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // testTimeout bounds one mutation's tests: a broken product may hang, and that
@@ -25,6 +28,7 @@ const (
 	red      outcome = "red"            // as it should be
 	survived outcome = "SURVIVED"       // nothing noticed
 	unbuilt  outcome = "does not build" // the mutation proves nothing
+	untested outcome = "NOT TESTED"     // its pattern fits no test
 )
 
 // result is one mutation's.
@@ -37,34 +41,67 @@ type result struct {
 }
 
 // runAll expects every test that is used to be green first, then runs each
-// mutation.
-func runAll(ctx context.Context, root string, list []Mutation, say func(string)) ([]result, error) {
-	checked := map[string]bool{}
-	for _, m := range list {
-		key := strings.Join(m.Packages, " ") + " " + m.Run
-		if checked[key] {
-			continue
-		}
-		checked[key] = true
-		say("unbroken: " + key)
-		out, err := test(ctx, root, m, "")
-		if err != nil {
-			return nil, fmt.Errorf("the tests of %s are not green before anything is broken: %w\n%s", key, err, tail(out))
-		}
-		if strings.Contains(out, "no tests to run") {
-			return nil, fmt.Errorf("no test matches %s", key)
-		}
-	}
-	var results []result
-	for _, m := range list {
-		r, err := runOne(ctx, root, m)
-		if err != nil {
+// mutation, some at once: while one's tests wait for a server, another compiles.
+func runAll(ctx context.Context, root string, list []Mutation, atOnce int, say func(string)) ([]result, error) {
+	for _, m := range list { // at once, not after half an hour
+		if _, err := m.apply(root); err != nil {
 			return nil, err
 		}
-		say(fmt.Sprintf("promise %d, %s: %s %s", m.Promise, m.Breaks, r.outcome, strings.Join(r.failed, ", ")))
-		results = append(results, r)
 	}
-	return results, nil
+	if err := expectGreen(ctx, root, list, atOnce, say); err != nil {
+		return nil, err
+	}
+	results := make([]result, len(list))
+	runs, ctx := errgroup.WithContext(ctx)
+	runs.SetLimit(atOnce)
+	for i, m := range list {
+		runs.Go(func() error {
+			r, err := runOne(ctx, root, m)
+			if err != nil {
+				return err
+			}
+			results[i] = r
+			say(fmt.Sprintf("%d/%d promise %d, %s: %s %s (%s)", i+1, len(list), m.Promise, m.Breaks, r.outcome, strings.Join(r.failed, ", "), r.took.Round(time.Second)))
+			return nil
+		})
+	}
+	return results, runs.Wait()
+}
+
+// testsUsed puts the mutations' tests together by package, as go test's -run takes
+// them, so that each package is run once.
+func testsUsed(list []Mutation) map[string]string {
+	used := map[string]string{}
+	for _, m := range list {
+		switch run, known := used[m.Package]; {
+		case !known:
+			used[m.Package] = m.Run
+		case !slices.Contains(strings.Split(run, "|"), m.Run):
+			used[m.Package] = run + "|" + m.Run
+		}
+	}
+	return used
+}
+
+// expectGreen runs the tests that mutations use on the code as it is, under the
+// load they will run under. Go may answer from its cache: the same tests of the
+// same code were green then.
+func expectGreen(ctx context.Context, root string, list []Mutation, atOnce int, say func(string)) error {
+	runs, ctx := errgroup.WithContext(ctx)
+	runs.SetLimit(atOnce)
+	used := testsUsed(list)
+	for _, pkg := range slices.Sorted(maps.Keys(used)) {
+		runs.Go(func() error {
+			start := time.Now()
+			out, err := test(ctx, root, pkg, used[pkg], "")
+			if err != nil {
+				return fmt.Errorf("the tests of %s are not green before anything is broken: %w\n%s", pkg, err, tail(out))
+			}
+			say(fmt.Sprintf("unbroken: %s is green (%s)", pkg, time.Since(start).Round(time.Second)))
+			return nil
+		})
+	}
+	return runs.Wait()
 }
 
 func runOne(ctx context.Context, root string, m Mutation) (result, error) {
@@ -87,7 +124,7 @@ func runOne(ctx context.Context, root string, m Mutation) (result, error) {
 		return result{}, fmt.Errorf("mutate: %w", err)
 	}
 	start := time.Now()
-	out, err := test(ctx, root, m, overlay)
+	out, err := test(ctx, root, m.Package, m.Run, overlay)
 	r := result{Mutation: m, took: time.Since(start)}
 	r.outcome, r.failed = judge(out, err)
 	if r.outcome != red {
@@ -96,19 +133,17 @@ func runOne(ctx context.Context, root string, m Mutation) (result, error) {
 	return r, ctx.Err()
 }
 
-// test runs the mutation's tests, with the overlay also for whatever go command
-// the tests themselves run.
-func test(ctx context.Context, root string, m Mutation, overlay string) (string, error) {
-	args := []string{"test", "-count=1", "-timeout", testTimeout.String()}
-	if m.Run != "" {
-		args = append(args, "-run", m.Run)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, m.Packages...)...) //nolint:gosec // from the project's own list
-	cmd.Dir = root
-	cmd.Env = os.Environ()
+// test runs tests of a package. With an overlay it ends at the first red one, and
+// whatever go command the tests themselves run gets the overlay too.
+func test(ctx context.Context, root, pkg, run, overlay string) (string, error) {
+	args := []string{"test", "-timeout", testTimeout.String(), "-run", run}
+	env := os.Environ()
 	if overlay != "" {
-		cmd.Env = append(cmd.Env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
+		args = append(args, "-count=1", "-failfast", "-vet=off")
+		env = append(env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 	}
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...) //nolint:gosec // from the project's own list
+	cmd.Dir, cmd.Env = root, env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -124,6 +159,8 @@ func judge(out string, err error) (outcome, []string) {
 	switch {
 	case notBuilt.MatchString(out):
 		return unbuilt, nil
+	case err == nil && strings.Contains(out, "no tests to run"):
+		return untested, nil
 	case err == nil:
 		return survived, nil
 	}
