@@ -165,7 +165,8 @@ func (c *confirming) remove(ctx context.Context) error {
 }
 
 // confirm gives the candidates the service says are gone: asked by id where it
-// can be, else by looking through all its ids again.
+// can be, else by looking through all its ids again. A second look that shows
+// nothing says nothing (Promise 2).
 func (c *confirming) confirm(ctx context.Context, candidates []store.RecordRef) ([]int64, error) {
 	if reader, can := c.remote.connector.(connectors.IDReader); can {
 		return c.askByID(ctx, reader, candidates)

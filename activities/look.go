@@ -42,7 +42,7 @@ func (s *sending) look(ctx context.Context, ready []prepared) ([]prepared, error
 			})
 		case missing[r.item.RemoteID]:
 			settlements = append(settlements, store.Settlement{ItemID: r.item.ID, State: models.ItemConflict, Problem: goneElsewhere()})
-		default:
+		default: // Promise 4: what was not looked at is not written over
 			settlements = append(settlements, store.Settlement{ItemID: r.item.ID, State: models.ItemFailed, Problem: notReadable()})
 		}
 	}
@@ -91,7 +91,8 @@ func (s *sending) stops(err error) *models.Problem {
 }
 
 // compare gives the settlement of an item that must not be sent, nil for one
-// that may.
+// that may. A delete of which no cell was noted goes by the record's version
+// (Promise 4).
 func (s *sending) compare(r prepared, record connectors.Record) *store.Settlement {
 	changed, equal := differences(s.remote.schema.Columns, r, record)
 	stored := store.RemoteRecord(record)

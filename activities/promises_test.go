@@ -67,7 +67,7 @@ func (s *settles) SettleItems(_ context.Context, settlements []store.Settlement)
 	return nil
 }
 
-// holds is a service that holds records.
+// holds is a service that holds records. Of those that hold "" it says nothing.
 type holds map[string]string
 
 func (holds) Service() string { return "memory" }
@@ -75,7 +75,9 @@ func (holds) Close() error    { return nil }
 func (h holds) ReadByIDs(_ context.Context, _ connectors.Schema, ids []string) (connectors.ByIDs, error) {
 	var out connectors.ByIDs
 	for _, id := range ids {
-		if fields, there := h[id]; there {
+		if fields, there := h[id]; fields == "" && there {
+			continue
+		} else if there {
 			out.Found = append(out.Found, connectors.Record{RemoteID: id, Fields: json.RawMessage(fields)})
 		} else {
 			out.Missing = append(out.Missing, id)
@@ -103,12 +105,12 @@ func fields(title string) models.Fields { return models.Fields{"title": json.Raw
 func TestLookBeforeTheWrite(t *testing.T) {
 	service := holds{
 		"same": `{"title":"Base"}`, "spaced": `{"title":" Base "}`, "theirs": `{"title":"Theirs"}`, "mine": `{"title":"Mine"}`,
-		"forced": `{"title":"Theirs"}`,
+		"forced": `{"title":"Theirs"}`, "not shown": "",
 	}
 	db := &settles{}
 	s := updating(db, service, models.OpUpdate)
 	var batch []prepared
-	for _, id := range []string{"same", "spaced", "theirs", "mine", "gone", "forced"} {
+	for _, id := range []string{"same", "spaced", "theirs", "mine", "gone", "forced", "not shown"} {
 		p := item(id, fields(`"Base"`), fields(`"Mine"`))
 		p.item.Override = id == "forced"
 		batch = append(batch, p)
@@ -121,22 +123,24 @@ func TestLookBeforeTheWrite(t *testing.T) {
 		states[settled.ItemID] = settled.State
 	}
 	require.Equal(t, map[string]models.ItemState{
-		"itm_theirs": models.ItemConflict, "itm_mine": models.ItemApplied, "itm_gone": models.ItemConflict,
+		"itm_theirs": models.ItemConflict, "itm_mine": models.ItemApplied, "itm_gone": models.ItemConflict, "itm_not shown": models.ItemFailed,
 	}, states)
 }
 
-// Promise 4: a delete is not sent over a change, nor over a cell that was empty
-// when it was planned and has a value now; one already gone is done.
+// Promise 4: a delete is not sent over a change, also one that cleared a cell,
+// nor over a cell that was empty when it was planned and has a value now; one
+// already gone is done.
 func TestLookBeforeADelete(t *testing.T) {
 	db := &settles{}
 	service := holds{
 		"same": `{"title":"Base"}`, "emptied": `{"n":null,"title":"Base"}`, "theirs": `{"title":"Theirs"}`,
 		"appeared": `{"n":"7","title":"Base"}`, "forced": `{"n":"7","title":"Base"}`, "computed": `{"modified":"today","title":"Base"}`,
+		"cleared": `{"title":null}`, "not shown": "",
 	}
 	s := updating(db, service, models.OpDelete)
 	s.remote.schema.Columns = append(s.remote.schema.Columns, models.Column{ID: "modified", ReadOnly: true})
 	var batch []prepared
-	for _, id := range []string{"same", "emptied", "theirs", "gone", "appeared", "forced", "computed"} {
+	for _, id := range []string{"same", "emptied", "theirs", "gone", "appeared", "forced", "computed", "cleared", "not shown"} {
 		p := item(id, fields(`"Base"`), nil)
 		p.item.Op, p.item.Override = models.OpDelete, id == "forced"
 		batch = append(batch, p)
@@ -150,6 +154,7 @@ func TestLookBeforeADelete(t *testing.T) {
 	}
 	require.Equal(t, map[string]models.ItemState{
 		"itm_theirs": models.ItemConflict, "itm_gone": models.ItemApplied, "itm_appeared": models.ItemConflict,
+		"itm_cleared": models.ItemConflict, "itm_not shown": models.ItemFailed,
 	}, states)
 	require.Equal(t, models.Fields{"n": json.RawMessage(`"7"`)}, db.got[2].Theirs)
 }

@@ -140,7 +140,7 @@ func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	b.page.Complete = errors.Is(ended, io.EOF)
+	b.page.Complete = errors.Is(ended, io.EOF) // Promise 2: nothing else is an end
 	if b.pages == 0 && !b.page.Complete {
 		return nil // an enumeration without a record is stored too, a failure is not
 	}

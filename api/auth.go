@@ -88,7 +88,8 @@ func (a asker) in(ctx context.Context) context.Context {
 	return withActor(context.WithValue(ctx, scopesKey{}, a.scopes), a.actor)
 }
 
-// admit authenticates a request and holds its key against the scope.
+// admit authenticates a request and holds its key against the scope: a key does
+// only what it was made for (Promises 3 and 11).
 func (s *server) admit(c *gin.Context, scope accounts.Scope) (asker, *models.Problem) {
 	who, problem := s.authenticate(c)
 	if problem != nil {

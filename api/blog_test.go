@@ -47,6 +47,7 @@ func TestConnectionIsTestedAndItsSecretNeverShown(t *testing.T) {
 	stored, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.Equal(t, strings.TrimPrefix(g.siteURL, "http://")+"/", stored.Realm)
+	require.NotContains(t, string(stored.Credential), fake.AdminPassword, "it is stored as it was typed (Promise 10)")
 	for _, path := range []string{"/api/v1/connections", "/api/v1/connections/" + c.ID} {
 		g.play(t, scenario{
 			method: http.MethodGet, path: path, status: http.StatusOK, has: []string{g.siteURL},
@@ -76,6 +77,22 @@ func TestWrongPasswordIsKeptWithItsReason(t *testing.T) {
 		method: http.MethodPost, path: "/api/v1/connections/" + c.ID + "/test", status: http.StatusOK,
 		has: []string{`"ok":false`}, hasNot: []string{canary},
 	})
+}
+
+// Promise 5: breaks when a connection whose credential was changed, perhaps to
+// one of another site, still vouches for the ids of the old one before it was
+// tested.
+func TestANewCredentialVouchesForNoSiteBeforeItIsTested(t *testing.T) {
+	g := newStage(t)
+	c := g.connect(t)
+	changed := read[api.Connection](t, g.play(t, scenario{
+		method: http.MethodPatch, path: "/api/v1/connections/" + c.ID, status: http.StatusOK,
+		body: `{"credential":{"site":"http://127.0.0.1:1","username":"ana","password":"some other words"}}`,
+	}))
+	require.EqualValues(t, "untested", changed.State)
+	stored, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Empty(t, stored.Realm)
 }
 
 func TestBadConnectionsAreRefusedWithTheFieldNamed(t *testing.T) {

@@ -163,7 +163,8 @@ func (s *server) changeConnection(ctx context.Context, in *changeConnection) (*b
 		if err := s.seal(ctx, &c, in.Body.Credential); err != nil {
 			return nil, err
 		}
-		c.State, c.Problem, c.Realm = models.ConnectionUntested, nil, "" // it may name another site
+		// Promise 5: it may name another site, whose objects have ids of their own.
+		c.State, c.Problem, c.Realm = models.ConnectionUntested, nil, ""
 	}
 	if err := s.org(ctx).UpdateConnection(ctx, c); err != nil {
 		return nil, err

@@ -123,6 +123,7 @@ func (s *server) getJob(ctx context.Context, in *JobPath) (*body[Job], error) {
 	if err != nil {
 		return nil, err
 	}
+	// Promise 9: as the engine has it, not as it was stored last.
 	if job, err = s.Reconciler.Glance(ctx, job); err != nil {
 		return nil, err
 	}

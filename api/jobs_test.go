@@ -31,6 +31,18 @@ func TestJobsArePausedResumedAndDecided(t *testing.T) {
 	}
 }
 
+// Promise 9: breaks when a job is shown, or a word to it taken, by what was
+// stored last instead of by what the engine says.
+func TestAJobIsShownAsTheEngineHasIt(t *testing.T) {
+	s := newScene(t, "One")
+	job := post[api.Accepted](t, s.stage, "/api/v1/snapshots/"+s.snapshot.ID+"/download", `{}`, 202).Job
+	path := "/api/v1/jobs/" + job.ID
+	require.False(t, get[api.Job](t, s.stage, path).Final)
+	s.truth.state = models.JobTerminated
+	require.Equal(t, models.JobTerminated, get[api.Job](t, s.stage, path).State)
+	s.play(t, scenario{method: "POST", path: path + "/pause", status: 409, code: "job.ended"})
+}
+
 // Breaks when a retry takes tables that completed along, or does not say what it
 // repeats.
 func TestADownloadIsRetriedForWhatDidNotComplete(t *testing.T) {

@@ -106,6 +106,7 @@ func (r *redactor) clean(e *Error) *Error {
 		e.Fields[i].Detail = models.Bound(r.text(e.Fields[i].Detail), MaxServiceWords)
 		e.Fields[i].Code = models.Bound(r.text(e.Fields[i].Code), 100)
 	}
+	// Promise 10: causes are logged.
 	if e.Cause != nil && r.text(e.Cause.Error()) != e.Cause.Error() {
 		e.Cause = nil // its text cannot be changed, and it is not worth a secret
 	}

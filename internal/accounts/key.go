@@ -92,6 +92,7 @@ func format(kind Kind, secret []byte) string {
 	return string(kind) + "_" + keyEncoding.EncodeToString(raw)
 }
 
+// hash is all that is stored of a key (Promise 10).
 func hash(kind Kind, secret []byte) Hash {
 	return sha256.Sum256(append([]byte("scratch "+string(kind)+":"), secret...))
 }

@@ -91,7 +91,7 @@ func (g *glances) join(id string, now time.Time) (under *glance, own bool) {
 }
 
 // leave ends a look. One that failed is not remembered: the next reader tries
-// again.
+// again (Promise 9).
 func (g *glances) leave(id string, ended *glance, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

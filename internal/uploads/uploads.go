@@ -110,8 +110,8 @@ type tenantFiles struct {
 	organization string
 }
 
-// Open fails with "upload.not_found" for an upload that is not the tenant's,
-// and with "upload.file_missing" when the row is there but its file is not.
+// Open fails with "upload.not_found" for an upload that is not the tenant's
+// (Promise 11), and with "upload.file_missing" when the row is there but its file is not.
 func (t tenantFiles) Open(ctx context.Context, id string) (connectors.File, error) {
 	upload, err := t.folder.Rows.Upload(ctx, t.organization, id)
 	if err != nil {

@@ -159,6 +159,7 @@ func (c *recordChanges) sweep(gone []models.Record) (SweepResult, error) {
 	var remove []int64
 	var keep []models.Record
 	for _, before := range gone {
+		// Promise 1: what a person typed into it stays.
 		if len(before.Edits) == 0 && !held[before.ID] {
 			c.countEdited(&before, nil)
 			remove = append(remove, before.ID)

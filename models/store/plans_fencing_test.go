@@ -113,6 +113,9 @@ func TestKnownSince(t *testing.T) {
 		// Breaks when a slip of a person's dissolves a record that was here
 		// before into the new one.
 		require.NoError(t, org.SettleItems(ctx, []Settlement{{ItemID: item.ID, State: models.ItemUnknown}}))
+		open, err = org.OpenCreates(ctx, twin.ID)
+		require.NoError(t, err)
+		require.Len(t, open, 1, "it waits for a person, and may have made what another's lookup finds")
 		_, err = org.ResolveItem(ctx, item.ID, models.Resolution{Choice: "happened", RemoteID: "a"}, actor)
 		require.True(t, models.HasCode(err, "item.remote_id_known"), "%v", err)
 		require.Contains(t, allRecords(t, org, table.ID), "a")

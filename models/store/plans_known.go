@@ -56,7 +56,7 @@ func (o *Org) KnownRemoteIDs(ctx context.Context, tableID string, ids []string) 
 	if err := o.rows(ctx, &itemRow{}).Where("table_id IN ? AND op = 'create' AND remote_id IN ?", of, ids).Pluck("remote_id", &made).Error; err != nil {
 		return nil, o.s.explain(ctx, err)
 	}
-	for _, id := range made {
+	for _, id := range made { // Promise 5: what one create made no other did
 		known[id] = time.Time{}
 	}
 	return known, nil

@@ -120,7 +120,7 @@ func (s *settling) move(row *itemRow, done Settlement) bool {
 		if row.Op != models.OpCreate || done.RemoteID == "" || row.RemoteID != "" {
 			return false
 		}
-		row.RemoteID = done.RemoteID // what it made is there all the same
+		row.RemoteID = done.RemoteID // Promise 5: what it made is there all the same
 		return true
 	}
 	readBack := row.State == models.ItemApplied && done.State == models.ItemApplied
@@ -254,7 +254,8 @@ func (o *Org) ResolveItem(ctx context.Context, itemID string, resolution models.
 }
 
 // notOlder refuses a record that was here before the create was sent: it cannot
-// be what the create made, and settling would dissolve it into the new one.
+// be what the create made, and settling would dissolve it into the new one
+// (Promise 5).
 func (tx *Tx) notOlder(row *itemRow, remoteID string) error {
 	if row.Op != models.OpCreate || remoteID == "" || row.SentAt == nil {
 		return nil

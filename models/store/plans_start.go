@@ -28,7 +28,7 @@ func (tx *Tx) checkPlan(plan *planRow, hash string) error {
 	case plan.State != models.PlanReady:
 		return models.NewProblem(models.KindConflict, "plan.not_ready", fmt.Sprintf("the plan is %s", plan.State),
 			"make a new plan of what is to be published")
-	case hash != plan.Hash:
+	case hash != plan.Hash: // Promise 3: it is another plan's that the user saw
 		return models.NewProblem(models.KindConflict, "plan.stale", "the hash is not that of this plan", "read the plan again, review it, and apply it with its hash")
 	}
 	tables, err := tx.tablesOf(plan.ID)
@@ -183,6 +183,8 @@ func (tx *Tx) lockPlanned(planID string) (planRow, error) {
 	return tx.lockPlan(planID)
 }
 
+// override marks what the user said may be written over, and nothing else
+// (Promise 4).
 func (tx *Tx) override(planID string, ids []string) error {
 	for start := 0; start < len(ids); start += 500 {
 		part := ids[start:min(start+500, len(ids))]

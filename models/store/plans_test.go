@@ -203,6 +203,9 @@ func TestApplyAPlan(t *testing.T) {
 		update, err := org.Item(ctx, by[models.OpUpdate].ID)
 		require.NoError(t, err)
 		require.True(t, update.Override)
+		other, err := org.Item(ctx, by[models.OpCreate].ID)
+		require.NoError(t, err)
+		require.False(t, other.Override, "the user said so of one record (Promise 4)")
 
 		send(t, org, "w1", by[models.OpUpdate].ID, by[models.OpCreate].ID, by[models.OpDelete].ID)
 		checkCounts(t, org, plan.ID)

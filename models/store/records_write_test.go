@@ -284,6 +284,7 @@ func TestSuggestions(t *testing.T) {
 		decided, err = org.RejectSuggestions(ctx, table.ID, ana, opID(), SuggestionSelector{Filter: query(t, `{"op":"id","value":[3]}`, "", table.Columns).Filter})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, decided.Decided)
+		require.Equal(t, models.RecordLive, allRecords(t, org, table.ID)["c"].State, "what was rejected changes nothing (Promise 8)")
 		decided, err = org.AcceptSuggestions(ctx, table.ID, ana, opID(), SuggestionSelector{All: true})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, decided.Decided)

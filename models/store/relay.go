@@ -84,7 +84,7 @@ func (tx *Tx) number(waiting []outboxRow) error {
 	seqs := make([]int64, len(waiting))
 	for i, w := range waiting {
 		topic := topics[w.Topic]
-		topic.Last++
+		topic.Last++ // Promise 7: numbers follow commits, not the order in which events were written
 		events[i] = eventRow{Topic: w.Topic, N: topic.Last, OrganizationID: w.OrganizationID, Type: w.Type, Origin: w.Origin, Data: w.Data, At: w.At}
 		seqs[i] = w.Seq
 	}

@@ -90,7 +90,8 @@ func (o *Org) ListSuggestions(ctx context.Context, tableID string, filter Sugges
 // CreateSuggestions stores proposals for a person to decide: values of cells,
 // new records (Value is an object by column), deletions. A newer one for the
 // same cell replaces the older. A proposal without Seen is one for the value
-// that stands now. All of them are stored, or none.
+// that stands now. All of them are stored, or none. No record changes
+// (Promise 8).
 func (o *Org) CreateSuggestions(ctx context.Context, tableID string, actor models.Actor, proposed []models.Suggestion) ([]models.Suggestion, error) {
 	if len(proposed) == 0 || len(proposed) > maxWrites {
 		return nil, models.NewProblem(models.KindInvalid, "suggestions.count", fmt.Sprintf("%d suggestions at once", len(proposed)),
@@ -175,6 +176,7 @@ func (p *proposing) row(s models.Suggestion) (suggestionRow, error) {
 	if author == "" {
 		author = p.actor.Name
 	}
+	// Promise 8: it is open until a person decides.
 	row := suggestionRow{
 		ID: models.NewID(models.PrefixSuggestion), OrganizationID: tx.org, SnapshotID: p.c.row.SnapshotID, TableID: p.c.row.ID,
 		RecordID: s.RecordID, Op: s.Op, Author: models.Bound(author, 200), Reason: models.Bound(s.Reason, maxReason), RunID: s.RunID,

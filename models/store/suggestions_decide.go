@@ -162,6 +162,7 @@ func (d *deciding) batch(rows []suggestionRow, decided *Decided) error {
 	w := d.w
 	state := models.SuggestionRejected
 	done := rows
+	// Promise 8: only a person's yes makes an edit of it.
 	if w.kind == operationAccept {
 		state = models.SuggestionAccepted
 		var err error
@@ -236,6 +237,7 @@ func (d *deciding) acceptOne(row *suggestionRow) (bool, error) {
 		return true, w.delete(r)
 	}
 	seen, value := rawOf(row.Seen), rawOf(row.Value)
+	// Promise 1: what was typed since the suggestion is not replaced unseen.
 	edit, edited := r.Edits[row.ColumnID]
 	compare := columnOf(w.c.columns(), row.ColumnID).Compare
 	if edited && !d.named && !compare.Equal(edit, seen) && !compare.Equal(edit, value) {
