@@ -69,12 +69,12 @@ func chosen(list []Mutation, promise int, only string) (out []Mutation) {
 	return out
 }
 
-// verdict is an error when a mutation was not noticed, with what the tests said.
+// verdict is an error when a mutation was not noticed.
 func verdict(results []result) error {
 	var failures []error
 	for _, r := range results {
 		if r.outcome != red {
-			failures = append(failures, fmt.Errorf("promise %d, %s (%s): %s\n%s", r.Promise, r.Breaks, r.File, r.outcome, r.words))
+			failures = append(failures, fmt.Errorf("promise %d, %s (%s): %s", r.Promise, r.Breaks, r.File, r.outcome))
 		}
 	}
 	return errors.Join(failures...)

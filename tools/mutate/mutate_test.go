@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,11 +98,24 @@ func TestRunTellsRedFromSurvived(t *testing.T) {
 	require.Error(t, verdict(results))
 }
 
-// Breaks when a mutation is called noticed though its test was red before.
-func TestTestsMustBeGreenFirst(t *testing.T) {
+// Breaks when a mutation is called noticed though its test was red before, or is
+// red without it by now: a server that it needs went away.
+func TestTestsMustBeGreenBeforeAndAfter(t *testing.T) {
 	root, m := writeModule(t, "Kept() == 1")
 	_, err := runAll(t.Context(), root, []Mutation{m}, 1, func(string) {})
-	require.ErrorContains(t, err, "not green before")
+	require.ErrorContains(t, err, "before anything is broken")
+
+	server := filepath.Join(t.TempDir(), "server")
+	require.NoError(t, os.WriteFile(server, nil, 0o600))
+	root, m = writeModule(t, "Kept() != 1 || !there("+strconv.Quote(server)+")")
+	helper := "package p\n\nimport \"os\"\n\nfunc there(file string) bool {\n\t_, err := os.Stat(file)\n\treturn err == nil\n}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(root, "there.go"), []byte(helper), 0o600))
+	_, err = runAll(t.Context(), root, []Mutation{m}, 1, func(said string) {
+		if strings.Contains(said, "1/1") {
+			require.NoError(t, os.Remove(server))
+		}
+	})
+	require.ErrorContains(t, err, "proves nothing")
 }
 
 // Breaks when a mutation whose tests were renamed passes for a noticed one.

@@ -18,7 +18,7 @@ func report(results []result, commit string, start time.Time, took time.Duration
 	b.WriteString("| promise | what the broken product would do | file | outcome | red test |\n|---|---|---|---|---|\n")
 	byPromise := slices.SortedStableFunc(slices.Values(results), func(a, b result) int { return a.Promise - b.Promise })
 	for _, r := range byPromise {
-		fmt.Fprintf(&b, "| %d | %s | `%s` | %s | %s |\n", r.Promise, r.Breaks, r.File, r.outcome, strings.Join(r.failed, ", "))
+		fmt.Fprintf(&b, "| %d | %s | `%s` | %s | %s |\n", r.Promise, r.Breaks, r.File, r.outcome, r.by())
 	}
 	return b.String()
 }

@@ -37,11 +37,21 @@ type result struct {
 	outcome outcome
 	failed  []string // the tests that turned red
 	took    time.Duration
-	words   string // the tests' own, for what is not red
+	words   string // the tests' own, where no test turned red by name
 }
 
-// runAll expects every test that is used to be green first, then runs each
-// mutation, some at once: while one's tests wait for a server, another compiles.
+// by names the tests that noticed.
+func (r result) by() string {
+	if r.outcome == red && len(r.failed) == 0 {
+		return "(the test process ended)"
+	}
+	return strings.Join(r.failed, ", ")
+}
+
+// runAll expects every test that is used to be green, then runs each mutation,
+// some at once: while one's tests wait for a server, another compiles. In the end
+// the tests must be green still: had their database gone away meanwhile, all would
+// have been red.
 func runAll(ctx context.Context, root string, list []Mutation, atOnce int, say func(string)) ([]result, error) {
 	for _, m := range list { // at once, not after half an hour
 		if _, err := m.apply(root); err != nil {
@@ -49,8 +59,19 @@ func runAll(ctx context.Context, root string, list []Mutation, atOnce int, say f
 		}
 	}
 	if err := expectGreen(ctx, root, list, atOnce, say); err != nil {
+		return nil, fmt.Errorf("before anything is broken: %w", err)
+	}
+	results, err := breakEach(ctx, root, list, atOnce, say)
+	if err != nil {
 		return nil, err
 	}
+	if err := expectGreen(ctx, root, list, atOnce, say, "-count=1"); err != nil {
+		return nil, fmt.Errorf("after all was broken, so what was red proves nothing: %w", err)
+	}
+	return results, nil
+}
+
+func breakEach(ctx context.Context, root string, list []Mutation, atOnce int, say func(string)) ([]result, error) {
 	results := make([]result, len(list))
 	runs, ctx := errgroup.WithContext(ctx)
 	runs.SetLimit(atOnce)
@@ -61,7 +82,10 @@ func runAll(ctx context.Context, root string, list []Mutation, atOnce int, say f
 				return err
 			}
 			results[i] = r
-			say(fmt.Sprintf("%d/%d promise %d, %s: %s %s (%s)", i+1, len(list), m.Promise, m.Breaks, r.outcome, strings.Join(r.failed, ", "), r.took.Round(time.Second)))
+			say(fmt.Sprintf("%d/%d promise %d, %s: %s %s (%s)", i+1, len(list), m.Promise, m.Breaks, r.outcome, r.by(), r.took.Round(time.Second)))
+			if r.words != "" {
+				say(r.words)
+			}
 			return nil
 		})
 	}
@@ -84,18 +108,18 @@ func testsUsed(list []Mutation) map[string]string {
 }
 
 // expectGreen runs the tests that mutations use on the code as it is, under the
-// load they will run under. Go may answer from its cache: the same tests of the
-// same code were green then.
-func expectGreen(ctx context.Context, root string, list []Mutation, atOnce int, say func(string)) error {
+// load that they run under. Go may answer from its cache, unless flags forbid it:
+// the same tests of the same code were green then.
+func expectGreen(ctx context.Context, root string, list []Mutation, atOnce int, say func(string), flags ...string) error {
 	runs, ctx := errgroup.WithContext(ctx)
 	runs.SetLimit(atOnce)
 	used := testsUsed(list)
 	for _, pkg := range slices.Sorted(maps.Keys(used)) {
 		runs.Go(func() error {
 			start := time.Now()
-			out, err := test(ctx, root, pkg, used[pkg], "")
+			out, err := test(ctx, root, pkg, used[pkg], os.Environ(), flags...)
 			if err != nil {
-				return fmt.Errorf("the tests of %s are not green before anything is broken: %w\n%s", pkg, err, tail(out))
+				return fmt.Errorf("the tests of %s are not green: %w\n%s", pkg, err, tail(out))
 			}
 			say(fmt.Sprintf("unbroken: %s is green (%s)", pkg, time.Since(start).Round(time.Second)))
 			return nil
@@ -123,25 +147,21 @@ func runOne(ctx context.Context, root string, m Mutation) (result, error) {
 	if err := errors.Join(os.WriteFile(file, broken, 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
 		return result{}, fmt.Errorf("mutate: %w", err)
 	}
+	// Whatever go command the tests themselves run gets the overlay too.
+	env := append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 	start := time.Now()
-	out, err := test(ctx, root, m.Package, m.Run, overlay)
+	out, err := test(ctx, root, m.Package, m.Run, env, "-count=1", "-failfast", "-vet=off")
 	r := result{Mutation: m, took: time.Since(start)}
 	r.outcome, r.failed = judge(out, err)
-	if r.outcome != red {
+	if len(r.failed) == 0 {
 		r.words = tail(out)
 	}
 	return r, ctx.Err()
 }
 
-// test runs tests of a package. With an overlay it ends at the first red one, and
-// whatever go command the tests themselves run gets the overlay too.
-func test(ctx context.Context, root, pkg, run, overlay string) (string, error) {
-	args := []string{"test", "-timeout", testTimeout.String(), "-run", run}
-	env := os.Environ()
-	if overlay != "" {
-		args = append(args, "-count=1", "-failfast", "-vet=off")
-		env = append(env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
-	}
+// test runs tests of a package.
+func test(ctx context.Context, root, pkg, run string, env []string, flags ...string) (string, error) {
+	args := append([]string{"test", "-timeout", testTimeout.String(), "-run", run}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...) //nolint:gosec // from the project's own list
 	cmd.Dir, cmd.Env = root, env
 	out, err := cmd.CombinedOutput()
@@ -153,8 +173,8 @@ var (
 	notBuilt   = regexp.MustCompile(`\[(build|setup) failed\]`)
 )
 
-// judge reads what the tests said. A panic and a time-out are red: somebody
-// would have noticed.
+// judge reads what the tests said. A panic and a time-out are red, though no test
+// is by name: somebody would have noticed.
 func judge(out string, err error) (outcome, []string) {
 	switch {
 	case notBuilt.MatchString(out):
@@ -170,9 +190,6 @@ func judge(out string, err error) (outcome, []string) {
 		if !slices.Contains(failed, top) {
 			failed = append(failed, top)
 		}
-	}
-	if len(failed) == 0 {
-		failed = []string{"(the test process)"}
 	}
 	return red, failed
 }
