@@ -121,10 +121,14 @@ func TestLateCommitIsNotMissed(t *testing.T) {
 	wg.Go(func() {
 		err := org.tx(ctx, func(tx *Tx) error {
 			tx.events = append(tx.events, models.Event{OrganizationID: org.id, Topic: "snapshot:x", Type: "late", At: tx.now})
-			if err := tx.writeOutbox(); err != nil { // takes its seq now …
+			if err := tx.writeOutbox(); err != nil {
 				return err
 			}
 			tx.events = nil
+			var seq int64 // it takes its seq now …
+			if err := tx.sql.QueryRowContext(tx.ctx, "SELECT seq FROM outbox WHERE type = 'late'").Scan(&seq); err != nil {
+				return err
+			}
 			close(began)
 			<-finish // … and commits later
 			return nil
