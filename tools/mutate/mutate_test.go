@@ -133,7 +133,9 @@ func TestAPatternThatFitsNoTestIsNotRed(t *testing.T) {
 // before anything is broken.
 func TestWhatIsUsedIsGreenFirst(t *testing.T) {
 	list := []Mutation{
-		{Package: "./a", Run: "TestOne"}, {Package: "./b", Run: "TestTwo/case"}, {Package: "./a", Run: "TestOneMore"},
+		{Package: "./a", Run: "TestOne"},
+		{Package: "./b", Run: "TestTwo/case"},
+		{Package: "./a", Run: "TestOneMore"},
 		{Package: "./a", Run: "TestOne"},
 	}
 	require.Equal(t, map[string]string{"./a": "TestOne|TestOneMore", "./b": "TestTwo/case"}, testsUsed(list))
