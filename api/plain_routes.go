@@ -39,6 +39,18 @@ func Health(ready func(context.Context) error, notices func() []*models.Problem,
 	return engine
 }
 
+// Waiting serves a process that cannot begin yet: /healthz says that it lives,
+// everything else answers why it waits.
+func Waiting(why func(context.Context) error, log *slog.Logger) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	s := &server{Dependencies: Dependencies{Ready: why, Log: log}}
+	engine.Use(s.identifyRequest, s.recoverPanic)
+	engine.NoRoute(s.readiness)
+	s.healthRoutes(engine)
+	return engine
+}
+
 // readiness turns 200 when a download could start.
 func (s *server) readiness(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 5*time.Second)

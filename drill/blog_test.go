@@ -29,8 +29,13 @@ type blog struct {
 // newBlog starts a site with n posts, numbered from 1.
 func newBlog(t *testing.T, posts int) *blog {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(binaries, "wpfake"),
-		"-generated", strconv.Itoa(posts), "-log", filepath.Join(t.TempDir(), "requests.jsonl"))
+	return blogWith(t, "-generated", strconv.Itoa(posts))
+}
+
+// blogWith starts a site with other content.
+func blogWith(t *testing.T, content ...string) *blog {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(binaries, "wpfake"), append(content, "-log", filepath.Join(t.TempDir(), "requests.jsonl"))...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -44,7 +44,8 @@ func TestKillDuringDownload(t *testing.T) {
 
 		passed := g.count(asksForPage)
 		sh := &shot{
-			t: t, chance: chance, blog: b, gate: g, victim: m.victim(p), matches: asksForPage,
+			t: t, chance: chance, blog: b, gate: g, matches: asksForPage,
+			holder:  func() *process { return m.victim(p, "download:"+s.table.ID) },
 			settled: func() bool { return stored() >= rowsOf(passed()) },
 		}
 		skip := chance.IntN(drillPosts/perPage - 60)
@@ -59,11 +60,15 @@ func TestKillDuringDownload(t *testing.T) {
 		}
 		struck.add(hit)
 		require.Less(t, before, drillPosts, "the kill came too late to be one")
-		require.Zero(t, before-p.db.number(`SELECT count(DISTINCT remote_id) FROM `+records), "records were stored twice")
+		// One look: a commit that was on its way at the kill may still come.
+		require.Zero(t, p.db.number(`SELECT count(*) - count(DISTINCT remote_id) FROM `+records), "records were stored twice")
 
 		m.revive(p)
 		job = p.await(job.ID, 3*time.Minute, isFinal)
 		require.Equal(t, models.JobCompleted, job.State, "%v", job.Problem)
+		if m.replaces {
+			sh.replaced(isPage)
+		}
 		require.Equal(t, drillPosts, stored())
 		require.Equal(t, drillPosts, p.db.number(`SELECT count(DISTINCT remote_id) FROM `+records))
 		require.EqualValues(t, drillPosts, job.Progress.Created, "the job tells what was done")
@@ -126,7 +131,7 @@ func (p *phases) add(hit []phase) {
 // requireAll fails when a phase was struck by no seed, where there are enough
 // of them to aim at each.
 func (p *phases) requireAll() {
-	if p.t.Failed() || seeds(p.t)*len(modes) < len(aims) {
+	if p.t.Failed() || seeds(p.t, len(aims)/2)*len(modes) < len(aims) {
 		return
 	}
 	p.mu.Lock()

@@ -78,7 +78,8 @@ func TestKillDuringPublish(t *testing.T) {
 			return p.db.number(`SELECT count(*) FROM items WHERE plan_id = ? AND state IN (`+states+`)`, plan.ID)
 		}
 		sh := &shot{
-			t: t, chance: chance, blog: b, gate: g, victim: m.victim(p), matches: asksForWrite,
+			t: t, chance: chance, blog: b, gate: g, matches: asksForWrite,
+			holder:  func() *process { return m.victim(p, "publish:"+plan.ID) },
 			settled: func() bool { return inState(`'sending'`) == 0 },
 		}
 		sh.fire(aim, chance.IntN(drilledBatches-15))

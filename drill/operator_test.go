@@ -49,18 +49,25 @@ type moment struct {
 // the next run works. Not parallel with other drills: it holds the product to
 // seconds.
 func TestEndedWithTheEnginesTools(t *testing.T) {
-	p := dev(t)
-	for _, m := range publishMoments {
-		for _, with := range tools {
+	endAll(t, dev(t), publishMoments, downloadMoments, "parent", "child")
+}
+
+// The same where the run, who watches it and who is asked are processes of their
+// own, two of each: in the middle alone, since the moments are the run's affair.
+func TestEndedWithTheEnginesToolsOnAFleet(t *testing.T) {
+	endAll(t, fleet(t), publishMoments[:1], downloadMoments[1:2], "parent")
+}
+
+func endAll(t *testing.T, p *product, publishes, downloads []moment, runs ...string) {
+	for _, with := range tools {
+		for _, m := range publishes {
 			t.Run(fmt.Sprintf("publish/%s/%s", with.name, m.name), func(t *testing.T) {
 				t.Parallel()
 				endPublish(t, p.in(t), with, m)
 			})
 		}
-	}
-	for _, m := range downloadMoments {
-		for _, with := range tools {
-			for _, of := range []string{"parent", "child"} {
+		for _, m := range downloads {
+			for _, of := range runs {
 				t.Run(fmt.Sprintf("download/%s/%s/%s", with.name, of, m.name), func(t *testing.T) {
 					t.Parallel()
 					endDownload(t, p.in(t), with, of, m)

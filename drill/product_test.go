@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/api"
+	"github.com/scratch-platform/scratch/internal/testkit"
 )
 
 // binaries holds the commands under drill, built once for all tests. They are
@@ -154,9 +156,14 @@ type product struct {
 	token   string
 
 	main    *process // dev, or the frontend
-	worker  *process // nil in dev mode: it is in main
+	worker  *process // the latest; nil in dev mode: it is in main
 	engine  *engine  // nil in dev mode: main runs its own
 	environ []string // of dev, or of frontend and worker
+
+	workers   []*process  // all that were started, the killed ones too
+	frontends []*frontend // where there are several: requests go to them in turn
+	turn      *atomic.Int64
+	redis     *testkit.RedisServer // nil: none
 }
 
 // in hands the product to a subtest, which then fails by itself.
@@ -247,7 +254,7 @@ func (p *product) send(method, path, contentType string, body io.Reader) (int, [
 func (p *product) sendWith(method, path, contentType string, body io.Reader, header map[string]string) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, p.address+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, p.next()+path, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -322,12 +329,12 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// seeds is how many kills each kind of drill gets.
-func seeds(t *testing.T) int {
+// seeds is how many kills each kind of drill gets: without a word about it, few.
+func seeds(t *testing.T, few int) int {
 	t.Helper()
 	text := os.Getenv("SCRATCH_KILL_SEEDS")
 	if text == "" {
-		return 3
+		return few
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err, "SCRATCH_KILL_SEEDS must be a number")

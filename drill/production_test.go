@@ -22,7 +22,12 @@ func production(t *testing.T) *product { return productionWith(t) }
 // productionWith is production with further settings.
 func productionWith(t *testing.T, settings ...string) *product {
 	t.Helper()
-	url := testkit.Postgres(t)
+	return productionOn(t, testkit.Postgres(t), settings...)
+}
+
+// productionOn is productionWith on a database that is given.
+func productionOn(t *testing.T, url string, settings ...string) *product {
+	t.Helper()
 	p := &product{t: t, dir: t.TempDir(), db: postgresOf(t, url), engine: newEngine(t), token: account(t, url)}
 	p.environ = append(p.settings(filepath.Join(p.dir, "data")), "SCRATCH_DATABASE_URL="+url)
 	p.environ = append(p.environ, settings...)
@@ -55,6 +60,7 @@ func (p *product) serve(role string) {
 func (p *product) startWorker() {
 	p.t.Helper()
 	p.worker = spawn(p.t, p.environ, "scratch", "serve", "--role=worker")
+	p.workers = append(p.workers, p.worker)
 }
 
 // account lays the schema and makes a tenant, as the operator's commands do.
@@ -79,19 +85,24 @@ func account(t *testing.T, url string) (token string) {
 type mode struct {
 	name  string
 	start func(t *testing.T, settings ...string) *product
-	// victim is the process that does the work.
-	victim func(*product) *process
-	// revive starts what was killed.
+	// victim is the process that does the work of a run.
+	victim func(p *product, run string) *process
+	// revive starts what was killed, where nobody is left to do its work.
 	revive func(*product)
+	// few is how many seeds it gets in a test of everything.
+	few int
+	// replaces says that another worker is there already: it takes over in time.
+	replaces bool
 }
 
 var modes = []mode{
 	{
-		name: "dev", start: dev,
-		victim: func(p *product) *process { return p.main }, revive: func(p *product) { p.startDev() },
+		name: "dev", start: dev, few: 3,
+		victim: func(p *product, _ string) *process { return p.main }, revive: func(p *product) { p.startDev() },
 	},
 	{
-		name: "worker", start: productionWith,
-		victim: func(p *product) *process { return p.worker }, revive: func(p *product) { p.startWorker() },
+		name: "worker", start: productionWith, few: 3,
+		victim: func(p *product, _ string) *process { return p.worker }, revive: func(p *product) { p.startWorker() },
 	},
+	{name: "fleet", start: fleet, few: 1, replaces: true, victim: (*product).holder, revive: (*product).requireOthers},
 }

@@ -3,17 +3,12 @@ package drill
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/api"
-	"github.com/scratch-platform/scratch/connectors/wordpress"
 	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
 )
@@ -59,43 +54,4 @@ func TestRedisComesAndGoes(t *testing.T) {
 	server.Start()
 	tells()
 	s.download()
-}
-
-// What one connection permits counts for both workers together: more requests
-// at once than the service takes would be refused, or slow the user's site down.
-func TestTwoWorkersKeepOneConnectionsLimit(t *testing.T) {
-	p := productionWith(t, "SCRATCH_REDIS_URL="+testkit.OwnRedis(t).URL())
-	p.startWorker() // the second
-	b := newBlog(t, 800)
-	target, err := url.Parse(b.address)
-	require.NoError(t, err)
-	var now, most atomic.Int64
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-	}}
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := now.Add(1)
-		defer now.Add(-1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(site.Close)
-	first := p.open(site.URL)
-	b.do(http.MethodPost, "/_fake/faults", map[string]any{"kind": "slow", "times": -1, "delay_ms": 50, "path": "/wp/v2/*"})
-	var jobs []string
-	for range 6 {
-		s := &scene{product: p, connection: first.connection}
-		s.snapshot = call[api.Snapshot](p, http.MethodPost, "/api/v1/snapshots", map[string]any{"name": "Drill"})
-		s.table = s.add("posts")
-		jobs = append(jobs, s.startDownload().ID)
-	}
-	for _, id := range jobs {
-		require.Equal(t, models.JobCompleted, p.await(id, 2*time.Minute, isFinal).State)
-	}
-	limit := int64(wordpress.Definition().Limits.InFlight)
-	require.Positive(t, limit)
-	require.LessOrEqual(t, most.Load(), limit, "more requests at once than the connection permits")
-	require.Greater(t, most.Load(), limit/2, "the requests did not meet: the drill tells nothing")
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What make does with the page in web/: tools/web.sh build|lint|test|e2e
+# What make does with the page in web/: tools/web.sh build|lint|test|e2e [TEST…]
 #
 # build  without npm says so and goes on: the binary then carries a note.
 # lint, test and e2e fail without npm: nothing is skipped silently.
@@ -74,7 +74,7 @@ case ${1:-} in
     install_modules
     SCRATCH_TEST_CHROMIUM=${SCRATCH_TEST_CHROMIUM:-$(chromium)}
     export SCRATCH_TEST_CHROMIUM SCRATCH_TEST_BINARY="$PWD/../bin/scratch"
-    npm run --silent e2e
+    npm run --silent e2e -- "${@:2}"
     ;;
   *)
     echo "usage: tools/web.sh build|lint|test|e2e" >&2

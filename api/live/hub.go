@@ -47,7 +47,7 @@ type Hub struct {
 	events Log
 	log    *slog.Logger
 	now    func() time.Time
-	over   chan struct{} // closed when Run ends
+	over   chan struct{} // closed when the hub stops
 	wake   chan struct{}
 	pass   func(models.Event) bool // to the hubs of other processes; nil: there are none
 
@@ -124,9 +124,9 @@ func (h *Hub) Wake() {
 }
 
 // Run looks at the log whenever woken, and every LookEvery, until the context
-// ends; with it end all connections. It is called once.
+// ends; with it end all connections, and Run when they have. It is called once.
 func (h *Hub) Run(ctx context.Context) error {
-	defer close(h.over)
+	defer h.part()
 	ticker := time.NewTicker(LookEvery)
 	defer ticker.Stop()
 	for {
@@ -138,6 +138,25 @@ func (h *Hub) Run(ctx context.Context) error {
 		}
 		if err := h.look(ctx); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "reading the event log failed; trying again", "error", err)
+		}
+	}
+}
+
+// farewell is how long the last close messages may take.
+const farewell = 2 * time.Second
+
+// part ends all connections and waits until they have been told.
+func (h *Hub) part() {
+	close(h.over)
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for h.Connections() > 0 {
+		select {
+		case <-ticker.C:
+		case <-late.C:
+			return
 		}
 	}
 }

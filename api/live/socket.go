@@ -149,7 +149,7 @@ func (s *socket) write(ctx context.Context) {
 		var err error
 		select {
 		case <-ctx.Done():
-			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
+			_ = s.conn.WriteControl(websocket.CloseMessage, s.farewell(), time.Now().Add(time.Second))
 			return
 		case m := <-s.queue:
 			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWait))
@@ -161,6 +161,17 @@ func (s *socket) write(ctx context.Context) {
 			s.drop()
 			return
 		}
+	}
+}
+
+// farewell is the close message: a server that stops says so, for the client to
+// come back to another.
+func (s *socket) farewell() []byte {
+	select {
+	case <-s.hub.over:
+		return websocket.FormatCloseMessage(websocket.CloseGoingAway, "the server is stopping")
+	default:
+		return websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	}
 }
 

@@ -90,7 +90,9 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 	if err := s.observed.serve(running, settings, group, s.log); err != nil {
 		return err
 	}
-	s.run(running, group, listener, s.handler(true, engine.UIURL())) //nolint:contextcheck // requests bring their own
+	handler := s.handler(true, engine.UIURL()) //nolint:contextcheck // requests bring their own
+	group.Go(func() error { return serveHTTP(running, listener, handler, settings.Drain) })
+	s.run(running, group)
 	if f.demo {
 		group.Go(func() error { return serveDemo(running, f.dataDir, newClient(settings.PublicURL, token)) })
 	}
@@ -123,9 +125,12 @@ func devSettings(f devFlags) (config.Settings, error) {
 // needs a CLI that may have to be built, for minutes; the store is opened first,
 // so that a second process on the folder is refused at once.
 func assembleDev(ctx context.Context, f devFlags, settings config.Settings, guard netguard.Policy) (*system, *devserver.Server, error) {
-	s, err := openSystem(ctx, settings)
+	s, err := newSystem(ctx, settings)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.store, err = s.openStore(ctx); err != nil {
+		return nil, nil, errors.Join(err, s.close())
 	}
 	engine, err := startEngine(ctx, f, settings)
 	if err != nil {

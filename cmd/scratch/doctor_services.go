@@ -89,7 +89,7 @@ func (d *doctor) lookAtSchema(ctx context.Context, s *store.Store) {
 	case err != nil:
 		d.failed(name, "the schema's version cannot be read", err, "Check the rights of the database user.")
 	case v.Ahead:
-		d.broken(name, fmt.Sprintf("the database is at version %d, this program knows %d", v.Current, v.Latest), "Use the newer version of Scratch that migrated it.")
+		d.note(name, fmt.Sprintf("the database is at version %d, which a newer program made; this one knows %d", v.Current, v.Latest), "It works on it for a while, as after a rollback. Use the newer version when you can.")
 	case len(v.Pending) > 0 && d.settings.PostgreSQL():
 		d.broken(name, fmt.Sprintf("pending: %s", strings.Join(v.Pending, ", ")), "Run 'scratch migrate'.")
 	case len(v.Pending) > 0:

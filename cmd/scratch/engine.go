@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	temporal "go.temporal.io/sdk/client"
 
@@ -83,4 +84,32 @@ func engineReady(ctx context.Context, engine temporal.Client, namespace string) 
 		return engineAway(namespace, err)
 	}
 	return deployment.Ready(queues)
+}
+
+// lookAtEngine is the wait between two looks at the engine.
+const lookAtEngine = 2 * time.Second
+
+// watchEngine has the log say when the engine goes away and when it is back,
+// once each, until the context ends.
+func (s *system) watchEngine(ctx context.Context) error {
+	away := false
+	ticker := time.NewTicker(lookAtEngine)
+	defer ticker.Stop()
+	for {
+		err := worker.Ready(ctx, s.engine)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !away:
+			s.log.WarnContext(ctx, "Temporal is away; work waits for it", "address", s.settings.TemporalAddress, "error", err)
+		case err == nil && away:
+			s.log.InfoContext(ctx, "Temporal is back")
+		}
+		away = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }

@@ -41,7 +41,8 @@ func migrateUp(f *localFlags, c *cobra.Command) error {
 			return withExit(exitEnvironment, err)
 		}
 		if before.Ahead {
-			return schemaAhead(before)
+			// The way back to an older build: it works on the newer schema.
+			return f.session(c).done(before, "The schema is at version %d, which a newer program made; this one knows %d and has nothing to run.", before.Current, before.Latest)
 		}
 		if err := s.Migrate(c.Context()); err != nil {
 			return withExit(exitFailed, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/internal/config"
+	"github.com/scratch-platform/scratch/internal/netguard"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -71,47 +72,53 @@ func runServe(ctx context.Context, role string) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := assemble(ctx, settings, guard)
+	s, err := newSystem(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.prepareStore(ctx); err != nil {
-		return err
-	}
-	group, running := errgroup.WithContext(ctx)
-	if err := s.serveRole(ctx, running, group); err != nil {
-		return err
-	}
-	s.sharing.run(running, group)
 	context.AfterFunc(ctx, func() {
 		s.log.InfoContext(ctx, "stopping; a second signal ends it at once", "within", settings.Drain)
 	})
-	if err := s.observed.serve(running, settings, group, s.log); err != nil {
+	until, end := context.WithCancel(ctx)
+	defer end()
+	group, running := errgroup.WithContext(until)
+	err = s.begin(running, group, guard)
+	if err != nil {
+		end() // what has begun ends too
+	}
+	return errors.Join(ignoreEnd(err), ignoreEnd(group.Wait()))
+}
+
+// begin starts all there is to start, as soon as the store is there.
+func (s *system) begin(running context.Context, group *errgroup.Group, guard netguard.Policy) error {
+	e := newEntrance(s.settings)
+	if err := s.awaitStore(running, group, e); err != nil {
 		return err
 	}
-	return ignoreEnd(group.Wait())
+	if err := s.makeParts(guard); err != nil {
+		return err
+	}
+	if err := s.serveRole(running, group, e); err != nil {
+		return err
+	}
+	s.sharing.run(running, group)
+	return s.observed.serve(running, s.settings, group, s.log)
 }
 
 // serveRole starts what the role runs, and says where it answers.
-func (s *system) serveRole(ctx, running context.Context, group *errgroup.Group) error {
-	address, handler := s.settings.Listen, http.Handler(nil)
+func (s *system) serveRole(running context.Context, group *errgroup.Group, e *entrance) error {
+	var handler http.Handler
 	if s.settings.Role.Serves(config.RoleFrontend) {
 		handler = s.handler(!s.settings.PostgreSQL(), s.settings.TemporalUIURL) //nolint:contextcheck // requests bring their own
 	} else {
-		address, handler = s.settings.HealthListen, api.Health(s.readyAlone, s.sharing.notices, s.log)
+		handler = api.Health(s.readyAlone, s.sharing.notices, s.log)
 	}
-	var listener net.Listener
-	if address != "" {
-		var lc net.ListenConfig
-		var err error
-		if listener, err = lc.Listen(ctx, "tcp", address); err != nil {
-			return fmt.Errorf("listen on %s: %w", address, err)
-		}
-		address = listener.Addr().String()
+	if err := e.lead(running, group, handler); err != nil {
+		return err
 	}
-	s.run(running, group, listener, handler)
-	s.log.InfoContext(ctx, "serving", "role", s.settings.Role, "address", address, "temporal", s.settings.TemporalAddress)
+	s.run(running, group)
+	s.log.InfoContext(running, "serving", "role", s.settings.Role, "address", e.address, "temporal", s.settings.TemporalAddress)
 	return nil
 }
 
@@ -132,9 +139,8 @@ func (s *system) prepareStore(ctx context.Context) error {
 	return nil
 }
 
-// run adds what the role runs to the group; without a listener it answers
-// nothing.
-func (s *system) run(ctx context.Context, group *errgroup.Group, listener net.Listener, handler http.Handler) {
+// run adds what the role runs to the group.
+func (s *system) run(ctx context.Context, group *errgroup.Group) {
 	role := s.settings.Role
 	start := func(runs bool, what func(context.Context) error) {
 		if runs {
@@ -143,11 +149,11 @@ func (s *system) run(ctx context.Context, group *errgroup.Group, listener net.Li
 	}
 	frontend, works := role.Serves(config.RoleFrontend), role.Serves(config.RoleWorker)
 	start(frontend || works, s.relay.Run)
+	start(true, s.watchEngine)
 	start(frontend, s.hub.Run)
 	start(frontend, s.reconciler.Run)
 	start(works, s.work)
 	start(role.Serves(config.RoleCron), s.schedules.Run)
-	start(listener != nil, func(ctx context.Context) error { return serveHTTP(ctx, listener, handler, s.settings.Drain) })
 }
 
 // serveHTTP serves until the context ends, then takes no more connections and

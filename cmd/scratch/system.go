@@ -62,22 +62,11 @@ func newRegistry() (*connectors.Registry, error) {
 	return connectors.NewRegistry(catalog.Definitions()...)
 }
 
-// assemble opens the store and makes the parts. It starts nothing; close ends
-// what it opened.
-func assemble(ctx context.Context, settings config.Settings, guard netguard.Policy) (*system, error) {
-	s, err := openSystem(ctx, settings)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.makeParts(guard); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
-}
-
-// openSystem opens the store alone. It comes first: the store refuses a second
-// process on one data folder before anything else there is touched.
-func openSystem(ctx context.Context, settings config.Settings) (*system, error) {
+// newSystem makes what comes before the store: the log, what observes, the data
+// folder. The store is opened next, since it refuses a second process on one
+// data folder before anything there is touched; then come the parts. close ends
+// what was opened.
+func newSystem(ctx context.Context, settings config.Settings) (*system, error) {
 	s := &system{settings: settings, redactor: telemetry.NewRedactor()}
 	s.log = telemetry.NewLogger(telemetry.Options{Writer: os.Stderr, Level: settings.LogLevel.Slog(), Format: settings.LogFormat, Redactor: s.redactor})
 	var err error
@@ -87,8 +76,7 @@ func openSystem(ctx context.Context, settings config.Settings) (*system, error) 
 	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	s.store, err = s.openStore(ctx)
-	return s, err
+	return s, nil
 }
 
 // makeParts makes what works on the store; the settings name the engine.
@@ -221,9 +209,13 @@ func (s *system) ready(ctx context.Context) error {
 
 func (s *system) storeReady(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {
-		return models.NewProblem(models.KindUnavailable, "store.away", "The database does not answer.", "Run 'scratch doctor'.").Because(err)
+		return storeAway(err)
 	}
 	return nil
+}
+
+func storeAway(err error) error {
+	return models.NewProblem(models.KindUnavailable, "store.away", "The database does not answer.", "Run 'scratch doctor'.").Because(err)
 }
 
 // readyAlone says whether a process that serves nothing does its work: its store

@@ -6,6 +6,7 @@
 // What it reads from the environment:
 //
 //	SCRATCH_TEST_POSTGRES_URL  an administrator's URL; may create databases
+//	SCRATCH_TEST_POSTGRES_BIN  folder of initdb and postgres (optional)
 //	SCRATCH_TEST_REDIS_URL     a server whose keys may be written
 //	SCRATCH_TEST_REDIS_SERVER  path of redis-server (optional)
 //	SCRATCH_TEST_TEMPORAL      path of a Temporal CLI (optional)

@@ -31,16 +31,23 @@ func Postgres(t testing.TB) string {
 	}
 	location, err := url.Parse(admin)
 	require.NoError(t, err, "%s is not a URL", postgresURL)
-	name := "scratch_test_" + strings.ToLower(rand.Text())
-	// A linguistic collation, as most servers have: what relies on byte order
-	// without saying COLLATE "C" shows here and not first at an operator's.
-	inPostgres(t, admin, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()+
-		` TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'`)
+	name := createDatabase(t, admin)
 	t.Cleanup(func() {
 		inPostgres(t, admin, `DROP DATABASE IF EXISTS `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`)
 	})
 	location.Path = "/" + name
 	return location.String()
+}
+
+// createDatabase makes an empty database and returns its name.
+func createDatabase(t testing.TB, admin string) string {
+	t.Helper()
+	name := "scratch_test_" + strings.ToLower(rand.Text())
+	// A linguistic collation, as most servers have: what relies on byte order
+	// without saying COLLATE "C" shows here and not first at an operator's.
+	inPostgres(t, admin, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()+
+		` TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'`)
+	return name
 }
 
 // inPostgres runs one statement as the administrator, also while the test is
@@ -50,7 +57,7 @@ func inPostgres(t testing.TB, admin, statement string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), databaseTimeout)
 	defer cancel()
 	connection, err := pgx.Connect(ctx, admin)
-	require.NoError(t, err, "connect to the PostgreSQL of %s", postgresURL)
+	require.NoError(t, err, "connect to PostgreSQL")
 	defer func() { _ = connection.Close(ctx) }()
 	_, err = connection.Exec(ctx, statement)
 	require.NoError(t, err, "%s", statement)

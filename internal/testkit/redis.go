@@ -1,15 +1,11 @@
 package testkit
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,10 +57,8 @@ type RedisServer struct {
 	t       testing.TB
 	address string
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd // nil while it is not running
-	ended chan struct{}
-	words bytes.Buffer
+	mu      sync.Mutex
+	process *child // nil while it is not running
 }
 
 // OwnRedis starts a server for this test alone and ends it with the test.
@@ -94,30 +88,14 @@ func (s *RedisServer) Start() {
 	require.NoError(s.t, err, "this test needs redis-server: run `make test`, or set %s", redisProgram)
 	_, port, err := net.SplitHostPort(s.address)
 	require.NoError(s.t, err)
+	process := startChild(s.t, nil, exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()))
 	s.mu.Lock()
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	s.words.Reset()
-	cmd.Stdout, cmd.Stderr = &s.words, &s.words
-	cmd.SysProcAttr = ownGroup()
-	started, ended := make(chan error, 1), make(chan struct{})
-	s.cmd, s.ended = cmd, ended
+	s.process = process
 	s.mu.Unlock()
-	go func() {
-		defer close(ended)
-		// On Linux the kernel ends the server with the thread that started it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // killed, mostly
-		}
-	}()
-	require.NoError(s.t, <-started)
-	s.await(ended)
+	s.await(process)
 }
 
-func (s *RedisServer) await(ended <-chan struct{}) {
+func (s *RedisServer) await(process *child) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), redisTimeout)
 	defer cancel()
@@ -128,8 +106,8 @@ func (s *RedisServer) await(ended <-chan struct{}) {
 	defer ticker.Stop()
 	for c.Ping(ctx).Err() != nil {
 		select {
-		case <-ended:
-			s.t.Fatalf("redis-server on port %s ended: %s", s.address, s.words.String())
+		case <-process.ended:
+			s.t.Fatalf("redis-server on port %s ended: %s", s.address, process.words.String())
 		case <-ctx.Done():
 			s.t.Fatalf("redis-server on port %s does not answer", s.address)
 		case <-ticker.C:
@@ -141,16 +119,12 @@ func (s *RedisServer) await(ended <-chan struct{}) {
 // stays so.
 func (s *RedisServer) Kill() {
 	s.mu.Lock()
-	cmd, ended := s.cmd, s.ended
-	s.cmd = nil
+	process := s.process
+	s.process = nil
 	s.mu.Unlock()
-	if cmd == nil {
-		return
+	if process != nil {
+		process.end(syscall.SIGKILL)
 	}
-	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		s.t.Errorf("kill redis-server %s: %v", strconv.Itoa(cmd.Process.Pid), err)
-	}
-	<-ended
 }
 
 // Hang stops the server's process without ending it: connections stay open and
@@ -174,6 +148,6 @@ func (s *RedisServer) signal(signal syscall.Signal) {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	require.NotNil(s.t, s.cmd, "redis-server is not running")
-	require.NoError(s.t, s.cmd.Process.Signal(signal))
+	require.NotNil(s.t, s.process, "redis-server is not running")
+	require.NoError(s.t, s.process.cmd.Process.Signal(signal))
 }

@@ -25,3 +25,10 @@ func (w *Words) Count(text string) int {
 	defer w.mu.Unlock()
 	return strings.Count(w.text.String(), text)
 }
+
+// String is what was written so far.
+func (w *Words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}

@@ -44,6 +44,7 @@ const (
 	faultDiskFull          // no space left
 	faultTimeout           // the statement ran over its time limit or was cancelled
 	faultUnavailable       // no connection
+	faultRefused           // a server that does not let us in
 	faultText              // text the database cannot hold
 	faultMissing           // a table or column that does not exist: not migrated, or dropped meanwhile
 )

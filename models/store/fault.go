@@ -38,7 +38,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	case faultText:
 		return models.NewProblem(models.KindInvalid, "records.bad_text", "a value holds text that cannot be stored",
 			"remove the character U+0000 and bytes that are not UTF-8").Because(err)
-	case faultUnavailable:
+	case faultUnavailable, faultRefused:
 		return unavailable(err)
 	case faultMissing:
 		return fmt.Errorf("store: the database's schema does not fit this version (run scratch migrate): %w", err)

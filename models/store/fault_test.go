@@ -4,12 +4,14 @@ import (
 	"context"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -138,4 +140,33 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 	close(done)
 	wg.Wait()
 	require.NoError(t, org.RenameSnapshot(t.Context(), snapshot.ID, "then"))
+}
+
+// Breaks when a server that is lost in the middle of a transaction, or between
+// two, shows as an internal error, or is not found again when it is back.
+func TestALostServerIsUnavailable(t *testing.T) {
+	server := testkit.OwnPostgres(t)
+	url := server.Database()
+	s := openStore(t, url)
+	org, _ := newOrg(t, s)
+	err := org.tx(t.Context(), func(tx *Tx) error {
+		if _, err := tx.exec("INSERT INTO counters (name, value) VALUES ('a', 1)"); err != nil {
+			return err
+		}
+		server.Kill()
+		_, err := tx.exec("UPDATE counters SET value = 2")
+		return err
+	})
+	require.True(t, models.HasCode(err, "store.unavailable"), "%v", err)
+	for range 30 { // every connection of the pool was lost
+		_, err = org.Connection(t.Context(), models.NewID(models.PrefixConnection))
+		require.True(t, models.HasCode(err, "store.unavailable"), "%v", err)
+	}
+	require.True(t, models.HasCode(s.Ping(t.Context()), "store.unavailable"))
+	server.Start()
+	require.NoError(t, s.Ping(t.Context()))
+	require.Zero(t, count(t, s, "SELECT count(*) FROM counters WHERE name = 'a'"), "half a change was kept")
+
+	_, err = Open(t.Context(), Config{URL: strings.Replace(url, "/scratch_test_", "/no_such_", 1)})
+	require.True(t, models.HasCode(err, "store.refused"), "%v", err)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -113,7 +114,9 @@ func (postgres) classify(err error) fault {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) || pgconn.Timeout(err) {
+		// A connection that is lost in mid-statement, or was before it began.
+		lost := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err)
+		if errors.As(err, &connect) || pgconn.Timeout(err) || lost {
 			return faultUnavailable
 		}
 		return faultOther
@@ -133,6 +136,8 @@ func (postgres) classify(err error) fault {
 		return faultMissing
 	}
 	switch pg.Code[:2] {
+	case "28", "3D": // invalid authorization, no such database
+		return faultRefused
 	case "08", "53", "57": // connection, resources, operator intervention
 		return faultUnavailable
 	}

@@ -54,8 +54,8 @@ type Store struct {
 }
 
 // Open connects to the database. A SQLite file that another process (or another
-// Store) holds fails with "store.in_use"; a database that does not answer with
-// "store.unavailable". The schema is not touched: see Migrate.
+// Store) holds fails with "store.in_use"; a database that does not answer or let
+// this user in as with Ping. The schema is not touched: see Migrate.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -120,7 +120,8 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
-// Ping fails with "store.unavailable" when the database does not answer.
+// Ping fails with "store.unavailable" when the database does not answer, and
+// with "store.refused" when it answers that this user may not come in.
 func (s *Store) Ping(ctx context.Context) error {
 	for _, db := range []*gorm.DB{s.write, s.read} {
 		sqlDB, err := db.DB()
@@ -130,6 +131,10 @@ func (s *Store) Ping(ctx context.Context) error {
 		if err := sqlDB.PingContext(ctx); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if s.dialect.classify(err) == faultRefused {
+				return models.NewProblem(models.KindUnavailable, "store.refused", "the database does not let this user in, or there is none of this name",
+					"check user, password and name in the database's address").Because(err)
 			}
 			return models.NewProblem(models.KindUnavailable, "store.unavailable", "the database does not answer",
 				"check the database address and that it is running").Because(err)

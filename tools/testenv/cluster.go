@@ -55,7 +55,7 @@ func startCluster(ctx context.Context, bin string) (database, error) {
 		words, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 		return database{}, errors.Join(fmt.Errorf("start a test cluster with %s: %w; its words:\n%s", bin, err, words), stopAll())
 	}
-	return database{url: url, origin: fmt.Sprintf("a throwaway cluster of %s on port %d", bin, port), stop: stopAll}, nil
+	return database{url: url, programs: bin, origin: fmt.Sprintf("a throwaway cluster of %s on port %d", bin, port), stop: stopAll}, nil
 }
 
 func initCluster(ctx context.Context, bin, dir, password string, owner identity) error {

@@ -6,7 +6,8 @@
 // PostgreSQL comes from SCRATCH_TEST_POSTGRES_URL; else from a local install, on
 // a throwaway cluster; else from Debian's packages, when we are root; else from
 // a container engine. Redis comes in the same ways, from SCRATCH_TEST_REDIS_URL
-// on; its program is installed in any case, for tests that kill their server.
+// on. The programs of both are installed in any case where they can be, for
+// tests that kill a server of their own.
 // The Temporal CLI comes as for `scratch dev`. A C compiler, which the race
 // detector needs, is installed likewise when it is missing.
 // It says what it does on standard error and exits as the command did.

@@ -65,6 +65,7 @@ func run(ctx context.Context, command []string) (code int, err error) {
 	code, err = runCommand(ctx, command, []string{
 		"SCRATCH_TEST_TEMPORAL=" + cli,
 		"SCRATCH_TEST_POSTGRES_URL=" + database.url,
+		"SCRATCH_TEST_POSTGRES_BIN=" + database.programs,
 		"SCRATCH_TEST_REDIS_URL=" + redis.url,
 		"SCRATCH_TEST_REDIS_SERVER=" + redis.program,
 	})

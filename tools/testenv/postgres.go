@@ -19,24 +19,25 @@ const oldestPostgres = 15
 
 // database is a PostgreSQL the tests may use.
 type database struct {
-	url    string // an administrator's
-	origin string // where it came from, in words
-	stop   func() error
+	url      string // an administrator's
+	programs string // folder of initdb and postgres, for tests that start servers of their own; may be empty
+	origin   string // where it came from, in words
+	stop     func() error
 }
 
 // providePostgres tries the ways in the order of doc.go.
 func providePostgres(ctx context.Context) (database, error) {
-	if given := os.Getenv("SCRATCH_TEST_POSTGRES_URL"); given != "" {
-		if err := ping(ctx, given); err != nil {
-			return database{}, fmt.Errorf("the PostgreSQL of SCRATCH_TEST_POSTGRES_URL does not answer: %w; correct it, or unset it to have one set up", err)
-		}
-		return database{url: given, origin: "the one of SCRATCH_TEST_POSTGRES_URL", stop: func() error { return nil }}, nil
-	}
 	bin, localErr := findPostgres(ctx)
 	if localErr != nil {
 		if localErr = installPackages(ctx, "postgresql"); localErr == nil {
 			bin, localErr = findPostgres(ctx)
 		}
+	}
+	if given := os.Getenv("SCRATCH_TEST_POSTGRES_URL"); given != "" {
+		if err := ping(ctx, given); err != nil {
+			return database{}, fmt.Errorf("the PostgreSQL of SCRATCH_TEST_POSTGRES_URL does not answer: %w; correct it, or unset it to have one set up", err)
+		}
+		return database{url: given, programs: bin, origin: "the one of SCRATCH_TEST_POSTGRES_URL", stop: func() error { return nil }}, nil
 	}
 	if localErr == nil {
 		return startCluster(ctx, bin)
@@ -52,6 +53,9 @@ func providePostgres(ctx context.Context) (database, error) {
 
 // findPostgres returns the folder of the newest local install's programs.
 func findPostgres(ctx context.Context) (string, error) {
+	if given := os.Getenv("SCRATCH_TEST_POSTGRES_BIN"); given != "" {
+		return given, nil
+	}
 	var folders []string
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu

@@ -91,16 +91,17 @@ func Follow(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// Cleanup is for deleting what is kept no longer. It gives up after an hour of
-// trying: the next clean-up does the same work.
+// Cleanup is for deleting what is kept no longer. It gives up after about an
+// hour of trying: the next clean-up does the same work. Attempts are counted for
+// it: an hour since it was scheduled is over at once for a worker whose clock is
+// an hour fast.
 func Cleanup(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		ScheduleToCloseTimeout: time.Hour,
-		StartToCloseTimeout:    time.Hour, // it works in small transactions and stops when asked to
-		HeartbeatTimeout:       Heartbeat,
-		WaitForCancellation:    true,
+		StartToCloseTimeout: time.Hour, // it works in small transactions and stops when asked to
+		HeartbeatTimeout:    Heartbeat,
+		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 10 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute, MaximumAttempts: 0,
+			InitialInterval: 10 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute, MaximumAttempts: 16,
 		},
 		Summary: summary,
 	})
