@@ -22,7 +22,7 @@ type DownloadStore interface {
 	BeginRun(ctx context.Context, jobID, tableID string, mode models.DownloadMode) (models.DownloadRun, error)
 	Run(ctx context.Context, runID string) (models.DownloadRun, error)
 	RestartRun(ctx context.Context, run *models.DownloadRun) error
-	SavePage(ctx context.Context, run *models.DownloadRun, page store.PageWrite) (store.PageResult, error)
+	SavePages(ctx context.Context, run *models.DownloadRun, pages <-chan store.PageWrite, saved func(store.PageWrite, store.PageResult)) error
 	MissingRecords(ctx context.Context, run *models.DownloadRun) (store.Missing, error)
 	MissingBatch(ctx context.Context, run *models.DownloadRun, afterID int64, limit int) ([]store.RecordRef, error)
 	Sweep(ctx context.Context, run *models.DownloadRun, ids []int64) (store.SweepResult, error)

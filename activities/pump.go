@@ -42,7 +42,7 @@ func (c *copying) enumerate(ctx context.Context) error {
 	}
 	defer func() { _ = pages.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
-	fetched, batches := make(chan connectors.Page), make(chan batch)
+	fetched, batches := make(chan connectors.Page), make(chan store.PageWrite)
 	var ended error // why reading stopped; set before fetched is closed
 	group.Go(func() error {
 		defer close(fetched)
@@ -106,7 +106,7 @@ func (c *copying) fetch(ctx context.Context, pages connectors.Pages, to chan<- c
 // gather puts pages together, so that one transaction holds several, while the
 // last ones are being stored: the service never waits for the database. With the
 // last of them it says that the enumeration is complete.
-func gather(ctx context.Context, fetched <-chan connectors.Page, ended *error, batches chan<- batch) error {
+func gather(ctx context.Context, fetched <-chan connectors.Page, ended *error, batches chan<- store.PageWrite) error {
 	b := newBatch()
 	timer := time.NewTimer(saveAfter)
 	defer timer.Stop()
@@ -124,7 +124,7 @@ func gather(ctx context.Context, fetched <-chan connectors.Page, ended *error, b
 				return gatherLast(ctx, b, *ended, batches)
 			}
 			b.add(page)
-		case to <- b:
+		case to <- b.page:
 			b, due = newBatch(), false
 			timer.Reset(saveAfter)
 		case <-timer.C:
@@ -136,7 +136,7 @@ func gather(ctx context.Context, fetched <-chan connectors.Page, ended *error, b
 }
 
 // gatherLast hands on what was read before reading stopped.
-func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch) error {
+func gatherLast(ctx context.Context, b batch, ended error, batches chan<- store.PageWrite) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -145,7 +145,7 @@ func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch)
 		return nil // an enumeration without a record is stored too, a failure is not
 	}
 	select {
-	case batches <- b:
+	case batches <- b.page:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -153,15 +153,14 @@ func gatherLast(ctx context.Context, b batch, ended error, batches chan<- batch)
 }
 
 // save stores batches in the order of their pages.
-func (c *copying) save(ctx context.Context, batches <-chan batch) error {
-	for b := range batches {
-		saved, err := c.db.SavePage(ctx, c.run, b.page)
-		if err != nil {
-			return fmt.Errorf("store %d records of table %s: %w", len(b.page.Records), c.run.TableID, err)
-		}
+func (c *copying) save(ctx context.Context, batches <-chan store.PageWrite) error {
+	err := c.db.SavePages(ctx, c.run, batches, func(page store.PageWrite, saved store.PageResult) {
 		c.asOf.Store(saved.Version)
-		meterOf(c.meter).RecordsRead(c.remote.table.Service, len(b.page.Records))
+		meterOf(c.meter).RecordsRead(c.remote.table.Service, len(page.Records))
 		c.noted()
+	})
+	if err != nil {
+		return fmt.Errorf("store records of table %s: %w", c.run.TableID, err)
 	}
 	return nil
 }

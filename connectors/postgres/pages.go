@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/zeebo/xxh3"
 
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/models"
@@ -26,17 +24,6 @@ const (
 )
 
 var errStalled = errors.New("the server sent nothing for too long")
-
-// cursor is a place in a table: behind a page's last row.
-type cursor struct {
-	ID     string `json:"id"`
-	Digest string `json:"digest,omitempty"` // of a table without a key
-	Number int64  `json:"number,omitempty"`
-	Print  string `json:"print"` // tells the key and the way it is read
-	// Mark is where the next incremental read begins, as it was found in the
-	// first snapshot: later ones must not move it on.
-	Mark *watermark `json:"mark,omitempty"`
-}
 
 // ReadAll gives every row, in one snapshot. Where it goes on from a cursor, or
 // after the server was away, it says that the rest is of another snapshot.
@@ -171,109 +158,6 @@ func (p *pages) start(ctx context.Context, t *tx, r *relation) error {
 	return nil
 }
 
-// resume holds the cursor against the table, and finds where the next
-// incremental read begins.
-func (p *pages) resume(ctx context.Context, t *tx, r *relation, chosen settings) error {
-	print := p.plan.print()
-	if p.place.Print == "" {
-		p.place.Print = print
-		if chosen.Changed == "" {
-			return nil
-		}
-		c, _ := r.column(chosen.Changed)
-		mark, err := findMark(ctx, t, r, c)
-		p.place.Mark = mark
-		return err
-	}
-	if p.place.Print != print {
-		return &connectors.Error{
-			Kind: connectors.KindCursorExpired, Service: Service, Tried: "read " + p.schema.RemoteID, Code: "table_changed",
-			Reason: "the table has another key, or columns of other types, than when the download began", Hint: "The download begins again.",
-		}
-	}
-	if p.given {
-		p.warned = append(p.warned, *models.NewProblem(models.KindConflict, "download.two_snapshots",
-			fmt.Sprintf("%s was read in more than one snapshot of the database: the reading was interrupted and went on behind row %s.", r, models.Bound(p.place.ID, 100)),
-			"Rows that were changed together in between may not fit together; download again to have them of one moment."))
-	}
-	return nil
-}
-
-// print tells the key, the columns and their types, and how rows are told apart.
-func (p *rowPlan) print() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%q", p.relation.key)
-	for _, c := range p.cells {
-		fmt.Fprintf(&b, "|%q %s", c.column.name, c.column.declared)
-	}
-	return fmt.Sprintf("%016x", xxh3.HashString(b.String()))
-}
-
-// query is the statement of the stream.
-func (p *pages) query(r *relation, chosen settings) (sql string, args [][]byte, err error) {
-	var where []string
-	if p.since != nil {
-		condition, bound := p.since.condition(r, chosen)
-		if condition != "" {
-			where, args = append(where, condition), append(args, bound...)
-		}
-	}
-	if p.plan.hashed {
-		return p.hashedQuery(r, where, args)
-	}
-	if p.given {
-		key, ok := keyOf(p.place.ID, len(r.key))
-		if !ok {
-			return "", nil, &connectors.Error{Kind: connectors.KindCursorExpired, Service: Service, Tried: "read " + p.schema.RemoteID, Reason: "the place to go on from is none of this table"}
-		}
-		marks := make([]string, len(key))
-		for i, c := range r.keyColumns() {
-			argument, err := c.keyArgument(key[i])
-			if err != nil {
-				return "", nil, err
-			}
-			args = append(args, argument)
-			marks[i] = fmt.Sprintf("$%d", len(args))
-		}
-		where = append(where, fmt.Sprintf("(%s) > (%s)", p.plan.order(), strings.Join(marks, ", ")))
-	}
-	return fmt.Sprintf("SELECT %s FROM %s t%s ORDER BY %s", p.plan.columns("t."), r.sql(), conditions(where), p.plan.order()), args, nil
-}
-
-func conditions(where []string) string {
-	if len(where) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(where, " AND ")
-}
-
-// hashedQuery reads a table without a key: a row's id is the digest of what it
-// holds, with a number where several rows hold the same.
-func (p *pages) hashedQuery(r *relation, where []string, args [][]byte) (string, [][]byte, error) {
-	if p.given {
-		args = append(args, []byte(p.place.Digest))
-		where = append(where, fmt.Sprintf("%s >= $%d", p.plan.digest(), len(args)))
-	}
-	return p.plan.hashedSelect(r, where), args, nil
-}
-
-// digest is a row's digest as an expression. It has one form in every session:
-// setup fixes how values are written.
-func (p *rowPlan) digest() string {
-	names := make([]string, len(p.cells))
-	for i, c := range p.cells {
-		names[i] = "t." + quote(c.column.name)
-	}
-	return "md5(ROW(" + strings.Join(names, ", ") + `)::text) COLLATE "C"`
-}
-
-// hashedSelect is the statement over rows with their digests.
-func (p *rowPlan) hashedSelect(r *relation, where []string) string {
-	const order = "q.scratch_row_digest"
-	return fmt.Sprintf("SELECT %s, %s, row_number() OVER (PARTITION BY %s) AS scratch_row_number FROM (SELECT t.*, %s AS scratch_row_digest FROM %s t%s) q ORDER BY %s, scratch_row_number",
-		p.columns("q."), order, order, p.digest(), r.sql(), conditions(where), order)
-}
-
 // page reads rows until a page is full.
 func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 	var (
@@ -350,29 +234,6 @@ func (p *pages) ended(ctx context.Context) error {
 	p.t, p.rows = nil, nil
 	t.end(ctx)
 	return nil
-}
-
-// moveTo goes on to a row. again says that the row was given before the cursor:
-// of a table without a key, those that hold the same as the last one do.
-func (c *cursor) moveTo(one row, plan *rowPlan) (again bool, err error) {
-	if plan.hashed {
-		var number int64
-		if _, err := fmt.Sscan(one.number, &number); err != nil {
-			return false, errWire
-		}
-		if one.digest == c.Digest && number <= c.Number {
-			return true, nil
-		}
-		c.Digest, c.Number = one.digest, number
-	} else if one.id == c.ID && plan.relation.chosen {
-		return false, &connectors.Error{
-			Kind: connectors.KindInvalid, Service: Service, Tried: "read the rows of " + plan.relation.String(), Table: plan.relation.String(), Code: "identity_duplicate",
-			Reason: fmt.Sprintf("the identity columns do not tell all rows apart: two rows have %s", models.Bound(one.id, 200)),
-			Hint:   "Choose more or other identity columns.",
-		}
-	}
-	c.ID = one.id
-	return false, nil
 }
 
 // leave names a row that makes no record.

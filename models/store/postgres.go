@@ -29,6 +29,9 @@ import (
 // activities and the API's requests together, well under a server's usual 100.
 const defaultConnections = 20
 
+// aheadShare: of so many connections one may be a download's second.
+const aheadShare = 5
+
 type postgres struct{}
 
 func (s *Store) openPostgres(cfg Config) error {
@@ -56,6 +59,10 @@ func (s *Store) openPostgres(cfg Config) error {
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
+	// A connection's own temporary table (downloads_early.go) is out of vacuum's
+	// reach, so no connection grows old.
+	pool.SetConnMaxLifetime(time.Hour)
+	s.ahead = make(chan struct{}, size/aheadShare)
 	s.shared = newSharedClock(cfg.Now, s.log)
 	s.clock = s.shared.now
 	db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: pool}), gormConfig(s.now))

@@ -18,24 +18,37 @@ const copyChunk = 64 << 10
 // copyRecords loads records by one COPY on the transaction's own connection:
 // the fastest way in, some three times that of INSERT.
 func copyRecords(ctx context.Context, conn *pgx.Conn, table string, records []models.Record, now int64) error {
-	rows := &copyRows{records: records, now: now, b: make([]byte, 0, copyChunk+copyChunk/4)}
-	statement := "COPY " + table +
-		" (id, created_at, updated_at, state, base_hash, remote_id, marker, base, edits, edit_bases) FROM STDIN (FORMAT binary)"
-	end := sqlspan.Copy(ctx, statement) // below pgx's own COPY there is nobody to trace it
-	_, err := conn.PgConn().CopyFrom(ctx, rows, statement)
-	end(err)
-	return err
+	rows := &copyRows{records: records, now: now}
+	rows.write = rows.record
+	return rows.copy(ctx, conn, "COPY "+table+
+		" (id, created_at, updated_at, state, base_hash, remote_id, marker, base, edits, edit_bases) FROM STDIN (FORMAT binary)")
+}
+
+// copyStaged loads what the service now says of records that are here.
+func copyStaged(ctx context.Context, conn *pgx.Conn, table string, records []models.Record) error {
+	rows := &copyRows{records: records}
+	rows.write = rows.staged
+	return rows.copy(ctx, conn, "COPY "+table+" (id, base_hash, marker, base) FROM STDIN (FORMAT binary)")
 }
 
 // copyRows reads as rows in PostgreSQL's binary COPY format
 // (https://www.postgresql.org/docs/15/sql-copy.html, "Binary Format").
 type copyRows struct {
 	records []models.Record // not yet encoded
+	write   func(*models.Record)
 	now     int64
 	b       []byte // encoded and not yet read
 	read    int    // of b
 	begun   bool
 	ended   bool
+}
+
+func (w *copyRows) copy(ctx context.Context, conn *pgx.Conn, statement string) error {
+	w.b = make([]byte, 0, copyChunk+copyChunk/4)
+	end := sqlspan.Copy(ctx, statement) // below pgx's own COPY there is nobody to trace it
+	_, err := conn.PgConn().CopyFrom(ctx, w, statement)
+	end(err)
+	return err
 }
 
 // Read gives the next bytes of the format.
@@ -59,7 +72,7 @@ func (w *copyRows) encode() {
 		w.b = append(w.b, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
 	}
 	for len(w.records) > 0 && len(w.b) < copyChunk {
-		w.record(&w.records[0])
+		w.write(&w.records[0])
 		w.records = w.records[1:]
 	}
 	if len(w.records) == 0 {
@@ -86,6 +99,15 @@ func (w *copyRows) record(r *models.Record) {
 	w.jsonb(r.Base)
 	w.fields(r.Edits)
 	w.fields(r.EditBases)
+}
+
+func (w *copyRows) staged(r *models.Record) {
+	w.b = binary.BigEndian.AppendUint16(w.b, 4)
+	w.int64(r.ID)
+	hash := models.HashOf(r.Base)
+	w.bytes(hash[:])
+	w.text(r.Marker)
+	w.jsonb(r.Base)
 }
 
 func (w *copyRows) null() { w.b = append(w.b, 0xff, 0xff, 0xff, 0xff) }

@@ -46,6 +46,9 @@ type Store struct {
 	close       func() error
 	spans       bool
 	jobEnded    func(EndedJob)
+	// ahead has a place for each download that may work on two connections;
+	// without one, pages are stored one by one. nil on SQLite.
+	ahead chan struct{}
 
 	mu        sync.RWMutex
 	listeners []func()

@@ -57,14 +57,7 @@ func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
 				return err
 			}
 		}
-		var done *Tx
-		if done, err = s.spanTx(ctx, org, attempt+1, fn); err == nil {
-			if len(done.events) > 0 {
-				s.wake()
-			}
-			for _, job := range done.ended {
-				s.jobEnded(job)
-			}
+		if err = s.once(ctx, org, attempt+1, fn); err == nil {
 			return nil
 		}
 		if ctx.Err() != nil || s.dialect.classify(err) != faultRetry {
@@ -72,6 +65,22 @@ func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
 		}
 	}
 	return s.explain(ctx, err)
+}
+
+// once tries a transaction one time, and says what it told when it is committed.
+// The error is the database's own.
+func (s *Store) once(ctx context.Context, org string, attempt int, fn func(*Tx) error) error {
+	done, err := s.spanTx(ctx, org, attempt, fn)
+	if err != nil {
+		return err
+	}
+	if len(done.events) > 0 {
+		s.wake()
+	}
+	for _, job := range done.ended {
+		s.jobEnded(job)
+	}
+	return nil
 }
 
 // pause waits a little, with jitter, before a transaction is begun again.
