@@ -59,6 +59,7 @@ type pages struct {
 	plan   *rowPlan
 	rows   *pgconn.ResultReader
 	cancel context.CancelCauseFunc
+	began  func(error) // ends the exchange that brings the first row
 	spans  [][2]int
 	weight int // of the last page, to make room for the next
 	warned []models.Problem
@@ -67,16 +68,17 @@ type pages struct {
 
 // Close ends the stream.
 func (p *pages) Close() error {
-	p.stop(context.Background())
+	p.stop(context.Background(), nil) // whoever reads no further has what it wants
 	return nil
 }
 
-func (p *pages) stop(ctx context.Context) {
+func (p *pages) stop(ctx context.Context, err error) {
 	if p.t == nil {
 		return
 	}
 	p.cancel(context.Canceled) // the server need not send what nobody reads
 	_, _ = p.rows.Close()      // an enumeration is complete by its rows' end alone
+	p.answered(err)
 	p.t.drop(ctx)
 	p.t.release()
 	p.t, p.rows = nil, nil
@@ -103,7 +105,7 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 	}
 	if err != nil {
 		err = p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
-		p.stop(ctx)
+		p.stop(ctx, err)
 		return connectors.Page{}, err
 	}
 	// A table without rows still leaves a place for the next incremental read.
@@ -152,6 +154,7 @@ func (p *pages) start(ctx context.Context, t *tx, r *relation) error {
 		return err
 	}
 	stream, cancel := context.WithCancelCause(ctx)
+	stream, p.began = p.c.watch(stream, "first row")
 	p.rows = t.conn.ExecParams(stream, sql, args, nil, nil, p.plan.formats())
 	p.t, p.cancel = t, cancel
 	p.spans = make([][2]int, len(p.plan.cells))
@@ -174,6 +177,7 @@ func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 			}
 			break
 		}
+		p.answered(nil)
 		if len(rows) == 0 && !p.plan.holds(p.rows.FieldDescriptions()) {
 			return connectors.Page{}, altered(p.schema.RemoteID)
 		}
@@ -199,6 +203,15 @@ func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 	p.place = place
 	p.weight = len(fields)
 	return p.finish(rows, ends, fields)
+}
+
+// answered tells what became of the query, once: how long its rows then take is
+// up to whoever stores them.
+func (p *pages) answered(err error) {
+	if p.began != nil {
+		p.began(err)
+		p.began = nil
+	}
 }
 
 func lastOf(ends []int) int {
@@ -228,6 +241,7 @@ func (p *pages) ended(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.answered(nil)
 	p.cancel(nil)
 	p.done = true
 	t := p.t

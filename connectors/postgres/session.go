@@ -11,8 +11,13 @@ import (
 	"github.com/scratch-platform/scratch/connectors"
 )
 
-// maxIdle is how many connections are kept for the next call.
-const maxIdle = 2
+const (
+	// maxIdle is how many connections are kept for the next call.
+	maxIdle = 2
+	// streams is how many tables are read at a time, of the connections that
+	// limits permits in all.
+	streams = 4
+)
 
 // mode is what a transaction is for.
 type mode struct {
@@ -20,13 +25,15 @@ type mode struct {
 	// statement is the server's own time limit for one statement, idle for the
 	// time between two; 0 is none.
 	statement, lock, idle time.Duration
+	// long says that the transaction lasts for as long as a table is read.
+	long bool
 }
 
 var (
 	// One snapshot for everything that is read. A stream has no limit of the
 	// server's: it lasts as long as its rows are being stored. What watches over
 	// it is stalled in pages.go.
-	streaming = mode{begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lock: 10 * time.Second, idle: 10 * time.Minute}
+	streaming = mode{begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", lock: 10 * time.Second, idle: 10 * time.Minute, long: true}
 	looking   = mode{begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", statement: 25 * time.Second, lock: 10 * time.Second, idle: 30 * time.Second}
 	// Rows without a key are found by what all of them hold.
 	scanning = mode{begin: looking.begin, statement: 10 * time.Minute, lock: looking.lock, idle: looking.idle}
@@ -74,7 +81,8 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 	release := func() {}
 	if c.deps.Limiter != nil {
 		var err error
-		if release, err = c.deps.Limiter.Wait(ctx, c.deps.ConnectionID, connectors.Rate{InFlight: limits.InFlight}); err != nil {
+		key, most := c.budget(m)
+		if release, err = c.deps.Limiter.Wait(ctx, key, connectors.Rate{InFlight: most}); err != nil {
 			return nil, err
 		}
 	}
@@ -96,6 +104,16 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 	t := &tx{c: c, conn: conn, release: release}
 	_, err = t.run(ctx, statements)
 	return t.begun(ctx, err)
+}
+
+// budget is which of the server's connections a transaction may take. Streams
+// have some of their own: a look or a write never waits for tables to be read to
+// their end.
+func (c *Connector) budget(m mode) (key string, most int) {
+	if m.long {
+		return c.deps.ConnectionID + "/streams", streams
+	}
+	return c.deps.ConnectionID, limits.InFlight - streams
 }
 
 func (t *tx) begun(ctx context.Context, err error) (*tx, error) {
@@ -120,17 +138,8 @@ func (c *Connector) kept() *pgconn.PgConn {
 // run sends statements in one round trip and hands out their rows. It gives
 // the place of the statement that failed; those after it were not carried out.
 func (t *tx) run(ctx context.Context, statements []statement) (failed int, err error) {
-	if t.c.deps.Watch != nil {
-		watched, end := t.c.deps.Watch(ctx, "round trip")
-		defer func(ctx context.Context) {
-			if err != nil {
-				end(t.c.fault(ctx, "", "", err))
-				return
-			}
-			end(nil)
-		}(ctx)
-		ctx = watched
-	}
+	ctx, end := t.c.watch(ctx, "round trip")
+	defer func() { end(err) }()
 	pipeline := t.conn.StartPipeline(ctx)
 	for _, s := range statements {
 		pipeline.SendQueryParams(s.sql, s.args, nil, nil, s.formats)
@@ -149,6 +158,20 @@ func (t *tx) run(ctx context.Context, statements []statement) (failed int, err e
 		return 0, closed
 	}
 	return failed, err
+}
+
+// watch tells of an exchange; end takes its error as it came.
+func (c *Connector) watch(ctx context.Context, what string) (watched context.Context, end func(error)) {
+	if c.deps.Watch == nil {
+		return ctx, func(error) {}
+	}
+	watched, told := c.deps.Watch(ctx, what)
+	return watched, func(err error) {
+		if err != nil {
+			err = c.fault(ctx, "", "", err)
+		}
+		told(err)
+	}
 }
 
 func take(pipeline *pgconn.Pipeline, row func([][]byte) error) error {
