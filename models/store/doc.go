@@ -11,7 +11,8 @@
 // Every change a user can see is written together with its outbox events in one
 // transaction. Inside a transaction locks are taken in one order, so that no
 // two wait for each other: table row → records → suggestions and items → plan →
-// job → outbox.
+// job → outbox. A download's page that is worked on ahead of its turn has rows
+// before it has locks; downloads_ahead.go says why nobody waits for it for long.
 //
 // It must not import connectors, activities, workflows, the API or Temporal.
 package store

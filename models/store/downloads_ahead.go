@@ -163,6 +163,7 @@ func (q *pageQueue) launch(ctx context.Context, page PageWrite, records pageReco
 			return err
 		}
 	}
+	// Promise 7: no page has its turn before the one it follows is stored.
 	if len(q.flying) == 0 {
 		f.turn <- turn{}
 	}
@@ -177,7 +178,9 @@ func (q *pageQueue) launch(ctx context.Context, page PageWrite, records pageReco
 	return nil
 }
 
-// land takes the outcome of the first page under way.
+// land takes the outcome of the first page under way, and lets the next have its
+// turn: never before, or the place to go on from would be behind records that
+// are not there (Promise 7).
 func (q *pageQueue) land(ctx context.Context) error {
 	f := q.flying[0]
 	if f.err != nil {
@@ -197,7 +200,8 @@ func (q *pageQueue) land(ctx context.Context) error {
 
 // inVain says whether a page that failed is certain not to be stored and may be
 // stored in the plain way. Where it was in its turn, only what the database
-// itself refused is certain: a commit whose answer was lost may have happened.
+// itself refused is certain: a commit whose answer was lost may have happened,
+// and the page would count twice (Promise 7).
 func (q *pageQueue) inVain(f *earlyPage) bool {
 	if !f.inTurn || errors.Is(f.err, errOvertaken) || q.o.s.isUnique(f.err) {
 		return true
