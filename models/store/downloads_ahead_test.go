@@ -226,7 +226,7 @@ func TestAPageAheadIsLostWithItsConnection(t *testing.T) {
 	run, err := org.BeginRun(t.Context(), job(t, org, 1), table.ID, models.DownloadFull)
 	require.NoError(t, err)
 	h := hold(org, &run, "2")
-	outcome := h.start(t, pages...)
+	outcome := h.start(t, pages[0], pages[1])
 	h.await(t, 2)
 	require.Eventually(t, func() bool {
 		stored, err := org.Run(t.Context(), run.ID)

@@ -16,7 +16,11 @@ type stateOf struct {
 	plain bool  // no edits, and live
 	same  bool  // the page says what is stored
 	mark  bool  // and its marker is the stored one
+	place tid
 }
+
+// tid is where PostgreSQL keeps a row, until the row is next changed.
+type tid [6]byte
 
 // carefulRecord is one that is edited or not live: it is read whole, under the
 // table's lock, before it is written.
@@ -51,6 +55,7 @@ func (p *pageSave) compare() error {
 			p.result.Unchanged++
 		case was.plain:
 			p.changed = append(p.changed, models.Record{ID: was.id, RemoteID: r.RemoteID, Base: r.Fields, Marker: r.Marker})
+			p.places = append(p.places, was.place)
 			p.note(was.id, was.same)
 		default:
 			p.careful = append(p.careful, carefulRecord{id: was.id, now: r})
@@ -66,12 +71,15 @@ func (p *pageSave) known() ([]stateOf, error) {
 		ids[i] = r.RemoteID
 	}
 	known := make([]stateOf, len(ids))
-	query := "SELECT id, remote_id, base_hash, coalesce(marker, ''), edits IS NULL AND state = 0 FROM " + p.c.records + " WHERE " + p.tx.in("remote_id")
+	const columns = "id, remote_id, base_hash, coalesce(marker, ''), edits IS NULL AND state = 0"
+	from := " FROM " + p.c.records + " WHERE " + p.tx.in("remote_id")
 	if p.tx.s.dialect.name() == "postgres" {
-		err := p.tx.pgx(func(ctx context.Context, conn *pgx.Conn) error { return p.knownByWire(ctx, conn, query, ids, known) })
+		err := p.tx.pgx(func(ctx context.Context, conn *pgx.Conn) error {
+			return p.knownByWire(ctx, conn, "SELECT "+columns+", ctid"+from, ids, known)
+		})
 		return known, err
 	}
-	rows, err := p.tx.query(query, listOf(p.tx.s.dialect, ids))
+	rows, err := p.tx.query("SELECT "+columns+from, listOf(p.tx.s.dialect, ids))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +99,7 @@ func (p *pageSave) known() ([]stateOf, error) {
 // knownByWire reads the rows as the wire has them: of millions of unchanged
 // records this is most of what a download costs here.
 func (p *pageSave) knownByWire(ctx context.Context, conn *pgx.Conn, query string, ids []string, known []stateOf) error {
-	binaryForm := pgx.QueryResultFormats{pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode}
+	binaryForm := pgx.QueryResultFormats{pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.BinaryFormatCode}
 	rows, err := conn.Query(ctx, p.tx.s.dialect.bind(query), binaryForm, ids)
 	if err != nil {
 		return err
@@ -99,7 +107,7 @@ func (p *pageSave) knownByWire(ctx context.Context, conn *pgx.Conn, query string
 	defer rows.Close()
 	for rows.Next() {
 		row := rows.RawValues()
-		was := stateOf{id: int64(binary.BigEndian.Uint64(row[0])), plain: row[4][0] != 0} //nolint:gosec // ids are positive
+		was := stateOf{id: int64(binary.BigEndian.Uint64(row[0])), plain: row[4][0] != 0, place: tid(row[5])} //nolint:gosec // ids are positive
 		p.match(known, was, row[1], row[2], row[3])
 	}
 	return rows.Err()

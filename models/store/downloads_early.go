@@ -156,18 +156,21 @@ func (p *pageSave) stage() error {
 	if len(p.changed) == 0 {
 		return nil
 	}
-	if _, err := p.tx.exec("CREATE TEMP TABLE IF NOT EXISTS staged_records (id bigint, base_hash bytea, marker text, base jsonb) ON COMMIT DELETE ROWS"); err != nil {
+	if _, err := p.tx.exec("CREATE TEMP TABLE IF NOT EXISTS staged_records (place tid, id bigint, base_hash bytea, marker text, base jsonb) ON COMMIT DELETE ROWS"); err != nil {
 		return err
 	}
-	return p.tx.pgx(func(ctx context.Context, conn *pgx.Conn) error { return copyStaged(ctx, conn, stagedTable, p.changed) })
+	return p.tx.pgx(func(ctx context.Context, conn *pgx.Conn) error {
+		return copyStaged(ctx, conn, stagedTable, p.changed, p.places)
+	})
 }
 
-// writeStaged writes what was staged, and what only the table's lock permits.
+// writeStaged writes what was staged, and what only the table's lock permits. As
+// nobody changed the records since the look, they are where it found them.
 func (p *pageSave) writeStaged() error {
 	if staged := int64(len(p.changed)); staged > 0 {
 		p.c.touched = true
 		n, err := p.tx.exec("UPDATE "+p.c.records+" r SET base = s.base, base_hash = s.base_hash, marker = s.marker, row_version = r.row_version + 1, updated_at = ? FROM "+
-			stagedTable+" s WHERE r.id = s.id", micros(p.tx.now))
+			stagedTable+" s WHERE r.ctid = s.place AND r.id = s.id", micros(p.tx.now))
 		if err != nil {
 			return err
 		}

@@ -102,6 +102,7 @@ type pageSave struct {
 	unknown   []RemoteRecord  // are not here yet
 	careful   []carefulRecord
 	changed   []models.Record
+	places    []tid                  // of those among changed that are compared and plain
 	told      []models.RecordChanged // changed or gone, for events
 	gone      []models.RecordChanged
 	conflicts int64

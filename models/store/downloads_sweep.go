@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/binary"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -38,15 +41,75 @@ func (s *Store) seenBy(ctx context.Context, runID string) (*roaring64.Bitmap, er
 // know, but were not seen by the run. It says nothing yet: before one goes it
 // is confirmed gone (Promise 2).
 func (o *Org) MissingRecords(ctx context.Context, run *models.DownloadRun) (Missing, error) {
+	table, seen, err := o.seenOf(ctx, run)
+	if err != nil {
+		return Missing{}, err
+	}
+	pool, err := o.s.read.DB()
+	if err != nil {
+		return Missing{}, o.s.explain(ctx, err)
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return Missing{}, o.s.explain(ctx, err)
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
 	var missing Missing
-	err := o.eachUnseen(ctx, run, 0, func(ref RecordRef, seen bool) bool {
+	query := "SELECT id FROM " + recordTable(table.Seq) + " WHERE remote_id IS NOT NULL AND state <> 3"
+	err = o.s.eachID(ctx, conn, query, func(id int64) {
 		missing.LiveRemote++
-		if !seen {
+		if !seen.Contains(uint64(id)) { //nolint:gosec // ids are positive
 			missing.Count++
 		}
-		return true
 	})
-	return missing, err
+	if err != nil {
+		return Missing{}, o.s.explain(ctx, err)
+	}
+	return missing, nil
+}
+
+// eachID visits the ids a query gives. After each full download it is every
+// record's: from PostgreSQL they are taken as the wire has them.
+func (s *Store) eachID(ctx context.Context, conn *sql.Conn, query string, visit func(id int64)) error {
+	if s.dialect.name() == "postgres" {
+		return onPgx(conn, func(c *pgx.Conn) error {
+			rows, err := c.Query(ctx, query, pgx.QueryResultFormats{pgx.BinaryFormatCode})
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				visit(int64(binary.BigEndian.Uint64(rows.RawValues()[0]))) //nolint:gosec // ids are positive
+			}
+			return rows.Err()
+		})
+	}
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		visit(id)
+	}
+	return rows.Err()
+}
+
+// seenOf gives a run's table and what the run saw of it.
+func (o *Org) seenOf(ctx context.Context, run *models.DownloadRun) (models.Table, *roaring64.Bitmap, error) {
+	table, err := o.Table(ctx, run.TableID)
+	if err != nil {
+		return table, nil, err
+	}
+	if _, err := o.Run(ctx, run.ID); err != nil {
+		return table, nil, err
+	}
+	seen, err := o.s.seenBy(ctx, run.ID)
+	return table, seen, o.s.explain(ctx, err)
 }
 
 // MissingBatch gives the next of those records after an id, in order of id.
@@ -64,16 +127,9 @@ func (o *Org) MissingBatch(ctx context.Context, run *models.DownloadRun, afterID
 // eachUnseen visits the live remote records after an id, saying of each
 // whether the run saw it.
 func (o *Org) eachUnseen(ctx context.Context, run *models.DownloadRun, afterID int64, visit func(ref RecordRef, seen bool) bool) error {
-	table, err := o.Table(ctx, run.TableID)
+	table, seen, err := o.seenOf(ctx, run)
 	if err != nil {
 		return err
-	}
-	if _, err := o.Run(ctx, run.ID); err != nil {
-		return err
-	}
-	seen, err := o.s.seenBy(ctx, run.ID)
-	if err != nil {
-		return o.s.explain(ctx, err)
 	}
 	pool, err := o.s.read.DB()
 	if err != nil {

@@ -24,11 +24,14 @@ func copyRecords(ctx context.Context, conn *pgx.Conn, table string, records []mo
 		" (id, created_at, updated_at, state, base_hash, remote_id, marker, base, edits, edit_bases) FROM STDIN (FORMAT binary)")
 }
 
-// copyStaged loads what the service now says of records that are here.
-func copyStaged(ctx context.Context, conn *pgx.Conn, table string, records []models.Record) error {
+// copyStaged loads what the service now says of records that are here, each with
+// its place.
+func copyStaged(ctx context.Context, conn *pgx.Conn, table string, records []models.Record, places []tid) error {
 	rows := &copyRows{records: records}
-	rows.write = rows.staged
-	return rows.copy(ctx, conn, "COPY "+table+" (id, base_hash, marker, base) FROM STDIN (FORMAT binary)")
+	rows.write = func(r *models.Record) {
+		rows.staged(r, places[len(places)-len(rows.records)])
+	}
+	return rows.copy(ctx, conn, "COPY "+table+" (place, id, base_hash, marker, base) FROM STDIN (FORMAT binary)")
 }
 
 // copyRows reads as rows in PostgreSQL's binary COPY format
@@ -101,8 +104,9 @@ func (w *copyRows) record(r *models.Record) {
 	w.fields(r.EditBases)
 }
 
-func (w *copyRows) staged(r *models.Record) {
-	w.b = binary.BigEndian.AppendUint16(w.b, 4)
+func (w *copyRows) staged(r *models.Record, place tid) {
+	w.b = binary.BigEndian.AppendUint16(w.b, 5)
+	w.bytes(place[:])
 	w.int64(r.ID)
 	hash := models.HashOf(r.Base)
 	w.bytes(hash[:])
