@@ -92,14 +92,14 @@ func TestOnlyTheEndIsAnEnd(t *testing.T) {
 		"the service is away": {&connectors.Error{Kind: connectors.KindUnavailable, Service: "memory"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fetched, batches := make(chan connectors.Page, 1), make(chan batch, 2)
+			fetched, batches := make(chan connectors.Page, 1), make(chan store.PageWrite, 2)
 			fetched <- connectors.Page{Records: []connectors.Record{{RemoteID: "1"}}}
 			close(fetched)
 			require.NoError(t, gather(t.Context(), fetched, &c.ended, batches))
 			close(batches)
 			records, complete := 0, false
-			for b := range batches {
-				records, complete = records+len(b.page.Records), complete || b.page.Complete
+			for page := range batches {
+				records, complete = records+len(page.Records), complete || page.Complete
 			}
 			require.Equal(t, 1, records, "what was read is stored")
 			require.Equal(t, c.complete, complete)
