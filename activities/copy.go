@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,11 @@ import (
 )
 
 const (
+	// placeWait is how long a table waits for a place in one worker. Then it goes
+	// back to the queue, where a worker that has room takes it: one that is
+	// started while others are full gets its part of what waits. A turn that ends
+	// so costs little more than a heartbeat.
+	placeWait = time.Minute
 	// shortWait is the longest wait an activity sits out itself; for a longer
 	// one it gives its place to another table and the workflow waits.
 	shortWait = 5 * time.Second
@@ -54,7 +60,10 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (result CopyRes
 	db := d.Store(in.OrganizationID)
 	life := beat(ctx, func(ctx context.Context) error { return db.Alive(ctx, in.JobID) })
 	defer life.end()
-	place, err := d.Slots.take(ctx)
+	place, err := d.Slots.within(ctx, cmp.Or(d.PlaceWait, placeWait))
+	if errors.Is(err, errNoPlace) {
+		return d.elsewhere(ctx, db, in.RunID)
+	}
 	if err != nil {
 		return CopyResult{}, err
 	}
@@ -87,6 +96,16 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (result CopyRes
 	}
 	c.noted()
 	return c.turn(ctx)
+}
+
+// elsewhere ends a turn that found no place: the next one may find one in another
+// worker.
+func (d *Downloads) elsewhere(ctx context.Context, db DownloadStore, runID string) (CopyResult, error) {
+	run, err := db.Run(ctx, runID)
+	if err != nil {
+		return CopyResult{}, fmt.Errorf("give up a place for run %s: %w", runID, err)
+	}
+	return CopyResult{Seen: run.Seen, Progress: run.Progress}, nil
 }
 
 // CopyInput is one turn of a table's download.

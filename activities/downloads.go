@@ -40,8 +40,11 @@ type Downloads struct {
 	// Slots bounds the tables that move at one time in this process, and with
 	// it the memory that pages take.
 	Slots Slots
-	Now   func() time.Time
-	Meter Meter // nil counts nothing
+	// PlaceWait is how long a table waits for one of them here; 0 takes the
+	// default.
+	PlaceWait time.Duration
+	Now       func() time.Time
+	Meter     Meter // nil counts nothing
 }
 
 // Slots hands out a bounded number of places; the channel's capacity is the
@@ -54,6 +57,19 @@ func NewSlots(n int) Slots { return make(Slots, n) }
 func (s Slots) take(ctx context.Context) (*place, error) {
 	p := &place{slots: s}
 	return p, p.take(ctx)
+}
+
+var errNoPlace = errors.New("there is no place")
+
+// within takes a place, or ends with errNoPlace when none was free for so long.
+func (s Slots) within(ctx context.Context, d time.Duration) (*place, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, d, errNoPlace)
+	defer cancel()
+	p, err := s.take(bounded)
+	if err != nil && ctx.Err() == nil {
+		err = context.Cause(bounded)
+	}
+	return p, err
 }
 
 // place is one of the places, held or not.

@@ -76,9 +76,7 @@ func (s *server) accountRoutes(engine *gin.Engine) {
 	serve(s, route{method: http.MethodGet, path: "/api/v1/audit", id: "list-audit", scope: accounts.ScopeAdmin, summary: "Who did what, newest first"}, s.listAudit)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/ws-tickets", id: "create-ticket", scope: accounts.ScopeRead, summary: "A one-time ticket for the WebSocket", status: http.StatusCreated}, s.createTicket)
 	engine.GET("/api/v1/ws", s.openSocket)
-	if s.Settings.Local {
-		engine.GET("/sign-in", s.signIn)
-	}
+	engine.GET("/sign-in", s.signIn)
 	engine.POST("/sign-out", s.signOut)
 }
 
@@ -184,7 +182,8 @@ func (s *server) openSocket(c *gin.Context) {
 	s.Live.ServeWebSocket(c.Writer, c.Request, actor)
 }
 
-// signIn redeems the one-time link that the terminal printed, as notebooks do.
+// signIn redeems a one-time link that somebody with the server's own environment
+// had made ('scratch dev', 'scratch sign-in'), as notebooks do.
 func (s *server) signIn(c *gin.Context) {
 	secret, session, err := s.redeemLink(c.Request.Context(), c.Query("key"))
 	if err != nil {
@@ -209,7 +208,7 @@ func (s *server) redeemLink(ctx context.Context, text string) (vault.Secret, acc
 	user, err := s.Store.System().RedeemSignInLink(ctx, hash[:])
 	if err != nil {
 		return none, accounts.BrowserSession{}, models.NewProblem(models.KindUnauthenticated, "auth.link",
-			"This sign-in link was used or has expired.", "Start 'scratch dev' again: it prints a new one.").Because(err)
+			"This sign-in link was used or has expired.", "On the server, 'scratch sign-in' makes a new one; so does starting 'scratch dev' again.").Because(err)
 	}
 	secret, session := accounts.NewSession(user.OrganizationID, user.ID, s.Now())
 	return secret, session, s.Store.System().CreateSession(ctx, store.Session{

@@ -117,9 +117,9 @@ func (s *scene) edit(remote, title string) {
 func (s *scene) events() (types []string) {
 	s.t.Helper()
 	for {
-		n, err := s.store.System().Relay(s.t.Context(), 1000)
+		numbered, err := s.store.System().Relay(s.t.Context(), 1000)
 		require.NoError(s.t, err)
-		if n == 0 {
+		if len(numbered) == 0 {
 			break
 		}
 	}

@@ -52,7 +52,7 @@ type Dependencies struct {
 type Settings struct {
 	PublicURL   string   // what browsers call this server; its origin is the one allowed
 	Origins     []string // further origins allowed, such as a front-end dev server
-	Local       bool     // local mode: loopback only, Host checked, one-time sign-in links
+	Local       bool     // local mode: loopback only, Host checked
 	UploadLimit int64    // bytes
 	RatePerUser float64  // requests a second per principal
 	RateBurst   int

@@ -12,6 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// This binary is also the programs that a benchmark needs as processes of their
+// own: the variable names the one to be.
+const (
+	childVariable = "SCRATCH_BENCH_CHILD"
+	childAudience = "audience"
+	childHub      = "hub"
+)
+
+var children = map[string]func() error{childAudience: listen, childHub: serveBareHub}
+
 // ownCPU is the CPU time this process has used.
 func ownCPU() time.Duration {
 	var u syscall.Rusage

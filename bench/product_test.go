@@ -2,45 +2,20 @@ package bench
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/scratch-platform/scratch/internal/accounts"
-	"github.com/scratch-platform/scratch/internal/devserver"
-	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
-	"github.com/scratch-platform/scratch/models/store"
 )
-
-// startEngine runs a Temporal dev server for one product, with its state on
-// disk: products with keys of their own cannot share a queue.
-func startEngine(b testing.TB) *devserver.Server {
-	b.Helper()
-	ctx := context.WithoutCancel(b.Context()) // it outlives the product, which ends as the benchmark does
-	cli, err := devserver.Finder{Path: os.Getenv("SCRATCH_TEST_TEMPORAL"), Report: func(line string) { b.Log(line) }}.Find(ctx)
-	require.NoError(b, err)
-	server, err := devserver.Start(ctx, devserver.Options{CLI: cli, DataDir: b.TempDir(), UIPort: -1})
-	require.NoError(b, err)
-	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		defer cancel()
-		_ = server.Stop(ctx)
-	})
-	return server
-}
 
 // product is `scratch serve` as a process of its own, and a client of its API.
 type product struct {
@@ -58,73 +33,6 @@ func scratch(b testing.TB) string {
 		return path
 	}
 	return command(b, "cmd/scratch")
-}
-
-// startProduct serves on a PostgreSQL database, or, when there is none, on a
-// SQLite file, until the benchmark ends.
-func startProduct(b testing.TB, d *database) *product {
-	b.Helper()
-	dir := b.TempDir()
-	location := filepath.Join(dir, "scratch.db")
-	if d != nil {
-		location = d.url
-	}
-	p := &product{db: d, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
-	keys, err := vault.NewKeyset()
-	require.NoError(b, err)
-	address := freeAddress(b)
-	p.url = "http://" + address
-	temporal := startEngine(b)
-	environ := append(os.Environ(),
-		"SCRATCH_ROLE=monolith", "SCRATCH_DATA_DIR="+dir, "SCRATCH_LISTEN="+address,
-		"SCRATCH_TEMPORAL_ADDRESS="+temporal.Address(), "SCRATCH_TEMPORAL_NAMESPACE="+temporal.Namespace(),
-		"SCRATCH_NETGUARD_ALLOW=127.0.0.0/8", "SCRATCH_VAULT_KEYSET="+keys.Reveal(), "SCRATCH_LOG_LEVEL=warn")
-	if d != nil {
-		environ = append(environ, "SCRATCH_DATABASE_URL="+d.url)
-	}
-	p.token = openAccount(b, location)
-	cmd := exec.Command(scratch(b), "serve")
-	cmd.Env = environ
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	process(b, cmd)
-	p.pid = cmd.Process.Pid
-	b.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	deadline := time.Now().Add(time.Minute)
-	for p.try(b, http.MethodGet, "/readyz", nil, nil) != http.StatusOK {
-		require.True(b, time.Now().Before(deadline), "the product is not ready after a minute")
-		pause(b, 50*time.Millisecond)
-	}
-	return p
-}
-
-// openAccount brings a database to the product's schema, with one user, and
-// gives a token.
-func openAccount(b testing.TB, location string) string {
-	b.Helper()
-	ctx := b.Context()
-	db, err := store.Open(ctx, store.Config{URL: location})
-	require.NoError(b, err)
-	defer func() { require.NoError(b, db.Close()) }()
-	require.NoError(b, db.Migrate(ctx))
-	org := models.Organization{ID: models.NewID(models.PrefixOrganization), Name: "Bench", CreatedAt: time.Now()}
-	user := models.User{ID: models.NewID(models.PrefixUser), OrganizationID: org.ID, Name: "Ana", CreatedAt: time.Now()}
-	require.NoError(b, db.System().CreateAccount(ctx, org, user))
-	key := accounts.Mint(accounts.APIToken)
-	require.NoError(b, db.Org(org.ID).CreateToken(ctx, models.APIToken{
-		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "bench", Hash: key.Hash[:], Scopes: accounts.AllScopes().String(), CreatedAt: time.Now(),
-	}))
-	return key.Text.Reveal()
-}
-
-func freeAddress(b testing.TB) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // pause waits between two looks at another process.

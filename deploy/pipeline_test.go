@@ -110,17 +110,26 @@ func TestUpgradeKeepsTheBuildBefore(t *testing.T) {
 	env := filepath.Join(dir, ".env")
 	require.NoError(t, os.WriteFile(env, []byte("REDIS_PASSWORD=a=b\nSCRATCH_IMAGE=scratch:1\n"), 0o600))
 	// A docker that writes down what it is asked, in place of an engine.
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\necho \"${SCRATCH_IMAGE:-} $*\" >> \"$CALLS\"\n"), 0o700))
-	calls := filepath.Join(dir, "calls")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\necho \"${SCRATCH_IMAGE:-} $*\" >> \"$CALLS\"\ncase $* in *' deploy status') cat \"$STATE\" ;; image*|pull*) exit \"$ABSENT\" ;; esac\n"), 0o700))
+	calls, state, absent := filepath.Join(dir, "calls"), filepath.Join(dir, "state"), "0"
+	require.NoError(t, os.WriteFile(state, []byte("scratch: new runs go to build-2\ncurrent   build-2\ndraining  build-1\n"), 0o600))
 	upgrade := func(args ...string) (string, error) {
 		_ = os.Remove(calls)
 		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "deploy", "upgrade.sh"), args...)
-		cmd.Env = []string{"PATH=" + dir + string(filepath.ListSeparator) + os.Getenv("PATH"), "CALLS=" + calls}
+		cmd.Env = []string{"PATH=" + dir + string(filepath.ListSeparator) + os.Getenv("PATH"), "CALLS=" + calls, "STATE=" + state, "ABSENT=" + absent}
 		output, err := cmd.CombinedOutput()
 		said, _ := os.ReadFile(calls)
 		return string(output) + string(said), err
 	}
 
+	for _, what := range []string{"migrate", "deploy"} {
+		absent = "1"
+		said, err := upgrade(what, "scratch:2")
+		require.Error(t, err)
+		require.NotContains(t, said, "compose", "an image that is not there: nothing was changed")
+		require.Equal(t, "REDIS_PASSWORD=a=b\nSCRATCH_IMAGE=scratch:1\n", read(t, env))
+	}
+	absent = "0"
 	said, err := upgrade("migrate", "scratch:2")
 	require.NoError(t, err, said)
 	require.Contains(t, said, "scratch:2 compose -f docker-compose.temporal.yml run --rm migrate")
@@ -142,6 +151,10 @@ func TestUpgradeKeepsTheBuildBefore(t *testing.T) {
 	require.NoError(t, err, said)
 	require.Contains(t, said, "run --rm deploy deploy rollback")
 	require.Equal(t, before, read(t, env))
+	said, err = upgrade("finish")
+	require.Error(t, err, "the build before has runs left")
+	require.NotContains(t, said, "stop worker-before")
+	require.NoError(t, os.WriteFile(state, []byte("scratch: new runs go to build-2\ncurrent   build-2\ndrained   build-1\n"), 0o600))
 	said, err = upgrade("finish")
 	require.NoError(t, err, said)
 	require.Contains(t, read(t, env), "COMPOSE_PROFILES=\n")

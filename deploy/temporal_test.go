@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,24 @@ import (
 )
 
 const toolsDir = "../tools"
+
+// Breaks when the images of Temporal are of different versions, or of a minor
+// version that the tests do not run: only patches share schema and configuration.
+func TestTemporalIsTheOneThatIsTested(t *testing.T) {
+	minor := regexp.MustCompile(`v?(\d+\.\d+)\.\d+`)
+	project := loaded(t)
+	server := strings.TrimPrefix(project.Services["temporal"].Image, "temporalio/server:")
+	for _, job := range []string{"temporal-schema", "temporal-namespace"} {
+		require.True(t, strings.HasPrefix(project.Services[job].Image, "temporalio/admin-tools:"+server+"-"), project.Services[job].Image)
+	}
+	for _, tool := range []string{"temporal-server", "temporal-sql-tool", "temporal"} {
+		module, err := os.ReadFile(filepath.Join(toolsDir, tool, "go.mod"))
+		require.NoError(t, err)
+		pin := regexp.MustCompile(`go\.temporal\.io/server (v\S+)`).FindSubmatch(module)
+		require.NotNil(t, pin, tool)
+		require.Equal(t, minor.FindStringSubmatch(string(pin[1]))[1], minor.FindStringSubmatch(server)[1], tool)
+	}
+}
 
 // images are the programs of Temporal's images that this machine lacks, and the
 // pinned tools that are the same.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"strings"
 	"testing"
 
@@ -33,6 +34,7 @@ func TestEverythingComesUp(t *testing.T) {
 	status, text := ask(t, http.MethodGet, at+"/readyz", nil)
 	require.Equal(t, http.StatusOK, status, text)
 	s.operatorGetsIn(at)
+	s.browserGetsIn(at)
 	s.workersHaveAVersion()
 	s.doctorIsContent()
 	s.payloadsAreDecodedForTheUI(at)
@@ -71,6 +73,31 @@ func (s *stage) operatorGetsIn(at string) {
 	require.NoError(s.t, err, token)
 	status, text := ask(s.t, http.MethodGet, at+"/api/v1/me", map[string]string{"Authorization": "Bearer " + strings.TrimSpace(token)})
 	require.Equal(s.t, http.StatusOK, status, text)
+}
+
+// browserGetsIn: the operator's link opens the page, on PostgreSQL as in dev.
+func (s *stage) browserGetsIn(at string) {
+	s.t.Helper()
+	link, err := s.once([]string{s.scratch, "sign-in"}, s.environ("migrate"))
+	require.NoError(s.t, err, link)
+	path, ok := strings.CutPrefix(strings.TrimSpace(link), *s.project.Services["frontend"].Environment["SCRATCH_PUBLIC_URL"])
+	require.True(s.t, ok, "the link %s does not lead to the public address", link)
+	jar, err := cookiejar.New(nil)
+	require.NoError(s.t, err)
+	browser := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the page is not built here
+	}}
+	for _, step := range []struct {
+		path   string
+		status int
+	}{{path, http.StatusSeeOther}, {"/api/v1/me", http.StatusOK}} {
+		request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, at+step.path, nil)
+		require.NoError(s.t, err)
+		answer, err := browser.Do(request)
+		require.NoError(s.t, err)
+		require.NoError(s.t, answer.Body.Close())
+		require.Equal(s.t, step.status, answer.StatusCode, answer.Request.URL.Path)
+	}
 }
 
 // workersHaveAVersion: `scratch deploy` in the same image names the workers' build

@@ -24,12 +24,23 @@ put() {
   mv .env.new .env
 }
 
+# there IMAGE: it is on this machine, or is fetched now, before anything is changed.
+# Compose would otherwise build this checkout under the image's name.
+there() {
+  docker image inspect "$1" >/dev/null 2>&1 || docker pull -q "$1" >&2 && return
+  say "the image $1 is not here and cannot be fetched: build it, or log in to its registry (docker login)"
+  exit 3
+}
+
 [[ -e .env ]] || { say "there is no .env here: copy .env.example and set what it requires"; exit 3; }
 command -v docker >/dev/null || { say "docker is not there"; exit 3; }
 
 what=${1:-} image=${2:-}
 case $what in
-migrate | deploy) [[ -n $image ]] || { say "name the image"; exit 2; } ;;
+migrate | deploy)
+  [[ -n $image ]] || { say "name the image"; exit 2; }
+  there "$image"
+  ;;
 esac
 case $what in
 migrate)
@@ -51,7 +62,12 @@ rollback)
   compose run --rm deploy deploy rollback
   ;;
 finish)
-  compose run --rm deploy deploy status
+  state=$(compose run --rm -T deploy deploy status)
+  echo "$state"
+  if grep -q '^draining ' <<<"$state"; then
+    say "a build is still draining: its runs would wait for ever without its workers; try again when it shows as drained"
+    exit 1
+  fi
   compose stop worker-before
   compose rm -f worker-before
   put COMPOSE_PROFILES ""

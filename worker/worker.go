@@ -26,8 +26,8 @@ const (
 	// way while cancels and job states still find a place.
 	activitiesAtOnce = 256
 	// tablesAtOnce bounds the tables that move records at one time in this
-	// process: each holds a few megabytes of pages, and the process stays under
-	// 200 MB.
+	// process, where nothing else is said: each holds a few megabytes of pages,
+	// and the process stays under 200 MB.
 	tablesAtOnce = 12
 	// drain is how long activities may take to reach a checkpoint at shutdown,
 	// where nothing else is said; they notice within a page or a batch.
@@ -50,6 +50,9 @@ type Config struct {
 	// Drain is how long running activities may take to come to a checkpoint when
 	// the worker stops; 0 takes the default.
 	Drain time.Duration
+	// TablesAtOnce bounds the tables that move records at one time; 0 takes the
+	// default.
+	TablesAtOnce int
 	// Started is called once, when work is taken from the queues; nil for nobody.
 	Started func()
 	Meter   activities.Meter // nil counts nothing
@@ -167,7 +170,7 @@ func registerSync(r sdk.Registry, config Config) {
 	})
 	r.RegisterActivity(&activities.Downloads{
 		Store: func(id string) activities.DownloadStore { return config.Store.Org(id) },
-		Open:  config.Open, Slots: activities.NewSlots(tablesAtOnce), Now: config.Now, Meter: config.Meter,
+		Open:  config.Open, Slots: activities.NewSlots(cmp.Or(config.TablesAtOnce, tablesAtOnce)), Now: config.Now, Meter: config.Meter,
 	})
 	r.RegisterActivity(&activities.Publishes{
 		Store: func(id string) activities.PublishStore { return config.Store.Org(id) },

@@ -45,13 +45,13 @@ func newFrontend(t *testing.T, database, url, prefix string) *frontend {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.redis.Close()) })
 	f.exchange = events.NewExchange(f.redis, log)
-	f.exchange.OnGrown(f.hub.Wake)
+	f.exchange.OnGrown(f.hub.Grown)
 	f.exchange.OnPassing(func(e models.Event) {
 		f.hub.Show(e)
 		f.seen <- e
 	})
 	f.hub.PassOn(f.exchange.Pass)
-	relay := events.NewRelay(s.System(), func() { f.hub.Wake(); f.exchange.Announce() }, log)
+	relay := events.NewRelay(s.System(), func(numbered []models.Event) { f.hub.Grown(numbered); f.exchange.Announce(numbered) }, log)
 	s.OnEvents(relay.Wake)
 	run(t, f.redis.Serve)
 	run(t, relay.Run)
@@ -237,7 +237,7 @@ func BenchmarkWakeAcrossFrontends(b *testing.B) {
 		b.Cleanup(func() { require.NoError(b, c.Close()) })
 		ends[i], exchanges[i] = c, events.NewExchange(c, log)
 	}
-	exchanges[1].OnGrown(func() {
+	exchanges[1].OnGrown(func([]models.Event) {
 		select {
 		case woken <- struct{}{}:
 		default:
@@ -249,7 +249,7 @@ func BenchmarkWakeAcrossFrontends(b *testing.B) {
 	require.Eventually(b, ends[1].Listening, time.Minute, time.Millisecond)
 	<-woken // the subscription itself
 	for b.Loop() {
-		exchanges[0].Announce()
+		exchanges[0].Announce(nil)
 		<-woken
 	}
 }

@@ -3,11 +3,11 @@ package live
 import (
 	"context"
 	"log/slog"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -47,45 +47,29 @@ type Hub struct {
 	events Log
 	log    *slog.Logger
 	now    func() time.Time
-	over   chan struct{} // closed when the hub stops
+	over   chan struct{} // closed when Run ends
 	wake   chan struct{}
 	pass   func(models.Event) bool // to the hubs of other processes; nil: there are none
 
-	mu    sync.Mutex
-	feeds map[string]*feed // by topic; guarded by mu
-	open  int              // connections; guarded by mu
+	mu      sync.Mutex
+	feeds   map[string]*feed     // by topic; guarded by mu
+	open    int                  // connections; guarded by mu
+	sockets map[*socket]struct{} // nil once Run has ended; guarded by mu
+	serving sync.WaitGroup       // of sockets
 
 	dropped atomic.Int64
 }
 
-// feed is one topic with those who follow it. last is the id of the newest
-// event that was fanned out; it moves only under mu, together with the
-// fan-out, so that a follower that joins at last misses nothing and gets
-// nothing twice.
-type feed struct {
-	organizationID string
-	topic          string
-
-	mu        sync.Mutex
-	last      string
-	followers map[*follower]struct{}
-}
-
-// follower is one connection's subscription to one topic.
-type follower struct {
-	deliver func(message) bool // false: the client is too slow or gone
-	drop    func()             // ends the connection
-}
-
-// message is an event on its way to a client.
+// message is an event on its way to clients.
 type message struct {
 	event models.Event
 	op    string
+	frame *frame // for sockets: made once, for all who follow
 }
 
 // NewHub makes a hub; Run drives it.
 func NewHub(events Log, log *slog.Logger, now func() time.Time) *Hub {
-	return &Hub{events: events, log: log, now: now, wake: make(chan struct{}, 1), over: make(chan struct{}), feeds: map[string]*feed{}}
+	return &Hub{events: events, log: log, now: now, wake: make(chan struct{}, 1), over: make(chan struct{}), feeds: map[string]*feed{}, sockets: map[*socket]struct{}{}}
 }
 
 // PassOn has pass called with every event that is not kept and began here, for
@@ -103,7 +87,7 @@ func (h *Hub) Show(e models.Event) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fanOut(message{op: opEvent, event: e})
+	f.fanOut(newMessage(opEvent, e))
 }
 
 // tell shows an event that is not kept to everybody, wherever they are
@@ -115,7 +99,23 @@ func (h *Hub) tell(e models.Event) {
 	}
 }
 
-// Wake tells the hub that the log has grown. It never blocks.
+// Grown tells the hub that the log has grown, by these events; with none it looks
+// for itself. What does not follow on what it has shown makes it look as well: an
+// event of a topic is shown after all before it, and once (Promise 7). It never
+// blocks.
+func (h *Hub) Grown(numbered []models.Event) {
+	look := len(numbered) == 0
+	for _, e := range numbered {
+		if !h.take(e) {
+			look = true
+		}
+	}
+	if look {
+		h.Wake()
+	}
+}
+
+// Wake tells the hub that the log may have grown. It never blocks.
 func (h *Hub) Wake() {
 	select {
 	case h.wake <- struct{}{}:
@@ -124,9 +124,9 @@ func (h *Hub) Wake() {
 }
 
 // Run looks at the log whenever woken, and every LookEvery, until the context
-// ends; with it end all connections, and Run when they have. It is called once.
+// ends; with it end all connections. It is called once.
 func (h *Hub) Run(ctx context.Context) error {
-	defer h.part()
+	defer h.endAll()
 	ticker := time.NewTicker(LookEvery)
 	defer ticker.Stop()
 	for {
@@ -142,26 +142,39 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// farewell is how long the last close messages may take.
-const farewell = 2 * time.Second
-
-// part ends all connections and waits until they have been told.
-func (h *Hub) part() {
+// endAll ends every connection, and returns when the sockets have ended.
+func (h *Hub) endAll() {
 	close(h.over)
-	late := time.NewTimer(farewell)
-	defer late.Stop()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for h.Connections() > 0 {
-		select {
-		case <-ticker.C:
-		case <-late.C:
-			return
-		}
+	h.mu.Lock()
+	open := h.sockets
+	h.sockets = nil
+	h.mu.Unlock()
+	for s := range open {
+		s.end(websocket.CloseGoingAway, "the server stops")
 	}
+	h.serving.Wait()
 }
 
-// within is a connection's context: it ends with the request's, and with Run: a
+// keep takes a socket into the hub's care; it refuses when the hub has ended.
+func (h *Hub) keep(s *socket) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sockets == nil {
+		return false
+	}
+	h.sockets[s] = struct{}{}
+	h.open++
+	h.serving.Go(func() {
+		s.serve()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.sockets, s)
+		h.open--
+	})
+	return true
+}
+
+// within is a stream's context: it ends with the request's, and with Run: a
 // server that stops does not wait for streams that never end.
 func (h *Hub) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, cancel := context.WithCancel(ctx)
@@ -216,179 +229,8 @@ func (h *Hub) look(ctx context.Context) error {
 	return nil
 }
 
-// advance reads what a topic gained and fans it out.
-func (h *Hub) advance(ctx context.Context, f *feed) error {
-	for {
-		f.mu.Lock()
-		after := f.last
-		f.mu.Unlock()
-		events, reset, err := h.events.Events(ctx, f.organizationID, f.topic, after, pageSize)
-		if err != nil {
-			return err
-		}
-		if reset {
-			if err := h.resetFeed(ctx, f); err != nil {
-				return err
-			}
-			continue
-		}
-		f.mu.Lock()
-		if f.last == after {
-			for _, e := range events {
-				f.fanOut(message{op: opEvent, event: e})
-				f.last = e.ID
-			}
-		}
-		f.mu.Unlock()
-		if len(events) < pageSize {
-			return nil
-		}
-	}
-}
-
-// resetFeed tells every follower to read again: the log was trimmed past us or
-// began a new epoch.
-func (h *Hub) resetFeed(ctx context.Context, f *feed) error {
-	latest, err := h.events.Latest(ctx, f.organizationID, f.topic)
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.last = latest
-	f.fanOut(message{op: opReset, event: models.Event{Topic: f.topic, ID: latest}})
-	return nil
-}
-
-// fanOut needs mu held.
-func (f *feed) fanOut(m message) {
-	for w := range f.followers {
-		if !w.deliver(m) {
-			delete(f.followers, w)
-			w.drop()
-		}
-	}
-}
-
-// join catches a follower up from an event id and makes it live. With no id it
-// starts at the newest event. It returns the id it is live from.
-func (h *Hub) join(ctx context.Context, organizationID, topic, after string, fromStart bool, w *follower) (*feed, string, error) {
-	f, err := h.feed(ctx, organizationID, topic)
-	if err != nil {
-		return nil, "", err
-	}
-	if after == "" && !fromStart {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.followers[w] = struct{}{}
-		return f, f.last, nil
-	}
-	for {
-		events, reset, err := h.events.Events(ctx, organizationID, topic, after, pageSize)
-		if err != nil {
-			return nil, "", err
-		}
-		if reset {
-			f.mu.Lock()
-			after = f.last
-			f.mu.Unlock()
-			if !w.deliver(message{op: opReset, event: models.Event{Topic: topic, ID: after}}) {
-				return nil, "", errTooSlow
-			}
-			continue
-		}
-		for _, e := range events {
-			if !w.deliver(message{op: opEvent, event: e}) {
-				return nil, "", errTooSlow
-			}
-			after = e.ID
-		}
-		if len(events) == pageSize {
-			continue
-		}
-		f.mu.Lock()
-		if !before(after, f.last) {
-			// We may have read further than the feed has: the rest of the
-			// followers need those events too, so the feed stays where it is and
-			// this follower skips what it has had.
-			inner, seen := w.deliver, after
-			w.deliver = func(m message) bool {
-				if m.op == opEvent && !before(seen, m.event.ID) {
-					return true
-				}
-				return inner(m)
-			}
-			f.followers[w] = struct{}{}
-			f.mu.Unlock()
-			return f, after, nil
-		}
-		f.mu.Unlock()
-	}
-}
-
-// feed finds a topic's feed or begins one at the newest event.
-func (h *Hub) feed(ctx context.Context, organizationID, topic string) (*feed, error) {
-	h.mu.Lock()
-	f, ok := h.feeds[topic]
-	h.mu.Unlock()
-	if ok {
-		return f, nil
-	}
-	latest, err := h.events.Latest(ctx, organizationID, topic)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if f, ok := h.feeds[topic]; ok {
-		return f, nil
-	}
-	f = &feed{
-		organizationID: organizationID, topic: topic, last: latest,
-		followers: map[*follower]struct{}{},
-	}
-	h.feeds[topic] = f
-	return f, nil
-}
-
-// leave ends a subscription; a topic nobody follows is forgotten.
-func (h *Hub) leave(f *feed, w *follower) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.followers, w)
-	if len(f.followers) == 0 && h.feeds[f.topic] == f {
-		delete(h.feeds, f.topic)
-	}
-}
-
 func (h *Hub) opened(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open += n
-}
-
-// before reports whether event id a is older than b. Ids are "<epoch>-<n>";
-// ids of two epochs are never ordered, so that a reset is not taken for an old
-// event.
-func before(a, b string) bool {
-	epochA, nA := splitID(a)
-	epochB, nB := splitID(b)
-	if a == "" {
-		return b != ""
-	}
-	return epochA == epochB && nA < nB
-}
-
-func splitID(id string) (epoch string, n uint64) {
-	cut := strings.LastIndexByte(id, '-')
-	if cut < 0 {
-		return "", 0
-	}
-	n, err := strconv.ParseUint(id[cut+1:], 10, 64)
-	if err != nil {
-		return "", 0
-	}
-	return id[:cut], n
 }

@@ -41,7 +41,7 @@ func newStage(t *testing.T) *stage {
 	require.NoError(t, err)
 	g := &stage{store: s, actor: models.Actor{OrganizationID: org.ID, UserID: user.ID, Name: user.Name, Tab: "tab-1"}}
 	g.hub = live.NewHub(live.NewStoreLog(s), slog.New(slog.DiscardHandler), time.Now)
-	relay := events.NewRelay(s.System(), g.hub.Wake, slog.New(slog.DiscardHandler))
+	relay := events.NewRelay(s.System(), g.hub.Grown, slog.New(slog.DiscardHandler))
 	s.OnEvents(relay.Wake)
 	run(t, relay.Run)
 	run(t, g.hub.Run)

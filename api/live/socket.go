@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/scratch-platform/scratch/internal/telemetry"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -31,6 +32,11 @@ const (
 	pongWait  = 60 * time.Second
 	pingEvery = 25 * time.Second
 	maxRead   = 16 << 10
+	// closeWait is how long the last word to a client may take.
+	closeWait = 2 * time.Second
+	// readBuffer holds what clients send, which is short; a longer message takes
+	// more reads.
+	readBuffer = 512
 
 	// What one client may tell of its place, a second and at once: each goes to
 	// every follower on every frontend.
@@ -62,17 +68,28 @@ type Request struct {
 	Data  json.RawMessage `json:"data,omitempty"`
 }
 
-// socket is one client's connection.
+// socket is one client's connection. At rest it costs one goroutine, which
+// reads, and no buffer for writing: what there is to write is written by a second
+// one that lives as long as that takes.
 type socket struct {
 	hub   *Hub
 	actor models.Actor
 	conn  *websocket.Conn
-	queue chan Message
+	ctx   context.Context //nolint:containedctx // the connection's own life; it outlives its request
 	gone  context.CancelFunc
 	moves *rate.Limiter // of presence
 	words *rate.Limiter // about too much of it: a flood is not answered by one
 
-	once   sync.Once
+	mu      sync.Mutex
+	queue   []*frame    // guarded by mu
+	behind  int         // frames not yet written; guarded by mu
+	writing bool        // somebody writes; guarded by mu
+	ping    *time.Timer // guarded by mu
+	pings   bool        // a ping is due; guarded by mu
+	code    int         // why it ended, 0: it has not; guarded by mu
+	why     string      // guarded by mu
+	writer  sync.WaitGroup
+
 	topics map[string]*subscription // used by the reading goroutine only
 }
 
@@ -81,116 +98,194 @@ type subscription struct {
 	follower *follower
 }
 
-// ServeWebSocket upgrades a request whose ticket and origin the API has
-// checked, and serves it until either side ends it.
+// ServeWebSocket upgrades a request whose ticket and origin the API has checked,
+// and leaves the connection to the hub: what the request's handling holds is let
+// go of, so that thousands of idle clients cost little.
 func (h *Hub) ServeWebSocket(w http.ResponseWriter, r *http.Request, actor models.Actor) {
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: writeWait,
-		ReadBufferSize:   1 << 10,
-		WriteBufferSize:  4 << 10,
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  readBuffer,
+		WriteBufferPool:  noBuffers{},                              // frames come ready made
 		CheckOrigin:      func(*http.Request) bool { return true }, // the API's origin check has run for every route
 	}
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // the upgrader has answered
 	}
-	// The request's context ends when its handler returns, which is when this
-	// socket has ended.
-	ctx, cancel := h.within(r.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancel(telemetry.WithRequestID(context.Background(), telemetry.RequestID(r.Context())))
 	s := &socket{
-		hub: h, actor: actor, conn: conn, queue: make(chan Message, QueueLength), gone: cancel,
+		hub: h, actor: actor, conn: conn, ctx: ctx, gone: cancel,
 		moves: rate.NewLimiter(presenceRate, presenceBurst), words: rate.NewLimiter(1, 1), topics: map[string]*subscription{},
 	}
-	h.opened(1)
-	defer h.opened(-1)
-	var writing sync.WaitGroup
-	writing.Go(func() { s.write(ctx) })
-	s.read(ctx)
-	s.drop()
-	writing.Wait()
-	for _, sub := range s.topics {
-		h.leave(sub.feed, sub.follower)
+	if !h.keep(s) {
+		cancel()
+		s.close(websocket.CloseGoingAway, "the server stops")
 	}
 }
 
-// drop ends the connection; the reader and the writer notice.
-func (s *socket) drop() { s.end(false) }
+// noBuffers keeps gorilla from holding a buffer for each connection; it asks for
+// one only when a message is not a frame that was made before.
+type noBuffers struct{}
 
-// tooSlow ends a connection that cannot keep up.
-func (s *socket) tooSlow() { s.end(true) }
+func (noBuffers) Get() any { return nil }
+func (noBuffers) Put(any)  {}
 
-func (s *socket) end(slow bool) {
-	s.once.Do(func() {
-		if slow {
-			s.hub.dropped.Add(1)
-		}
-		s.gone()
-		// Unblocks the reader, which waits on the network alone.
-		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
-	})
+// serve reads until either side ends the connection, and clears up after it.
+func (s *socket) serve() {
+	s.mu.Lock()
+	s.ping = time.AfterFunc(pingEvery, s.duePing)
+	s.mu.Unlock()
+	s.read(s.ctx)
+	s.end(websocket.CloseNormalClosure, "")
+	for _, sub := range s.topics {
+		s.hub.leave(sub.feed, sub.follower)
+	}
+	s.writer.Wait()
+	s.mu.Lock()
+	s.ping.Stop()
+	code, why := s.code, s.why
+	s.mu.Unlock()
+	s.close(code, why)
 }
 
-// send queues a message without waiting.
-func (s *socket) send(m Message) bool {
-	select {
-	case s.queue <- m:
-		return true
-	default:
+func (s *socket) close(code int, why string) {
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(closeWait))
+	_ = s.conn.Close() // what is left to say was said by the close message
+}
+
+// tooSlow ends a connection that cannot keep up: it comes back with the last
+// event it has seen and misses nothing.
+func (s *socket) tooSlow() {
+	if s.end(websocket.CloseTryAgainLater, "too slow: come back with the last event id") {
+		s.hub.dropped.Add(1)
+	}
+}
+
+// end makes the reader and the writer end. It reports whether it was first: the
+// first one's reason is told to the client.
+func (s *socket) end(code int, why string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code != 0 {
 		return false
 	}
+	s.code, s.why, s.queue = code, why, nil
+	s.gone()
+	// Unblock the reader, which waits on the network alone, and a writer whose
+	// client takes nothing.
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	_ = s.conn.NetConn().SetWriteDeadline(time.Now().Add(closeWait))
+	return true
 }
 
-func (s *socket) write(ctx context.Context) {
-	defer func() { _ = s.conn.Close() }() // what is left to say was said by the close message
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
+// send queues a frame without waiting. It reports whether the client keeps up.
+func (s *socket) send(f *frame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.code != 0:
+		return true // it is ending; nobody is slow
+	case s.behind >= QueueLength:
+		return false
+	}
+	s.queue = append(s.queue, f)
+	s.behind++
+	s.write()
+	return true
+}
+
+// duePing keeps the connection alive on its way through proxies, and finds out
+// when the client is gone.
+func (s *socket) duePing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code == 0 {
+		s.pings = true
+		s.ping.Reset(pingEvery)
+		s.write()
+	}
+}
+
+// write starts the writer where there is none. It needs mu held.
+func (s *socket) write() {
+	if !s.writing {
+		s.writing = true
+		s.writer.Go(s.writeAll)
+	}
+}
+
+// writeAll writes what is queued, in order, until nothing is left.
+func (s *socket) writeAll() {
 	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			_ = s.conn.WriteControl(websocket.CloseMessage, s.farewell(), time.Now().Add(time.Second))
+		s.mu.Lock()
+		frames, ping := s.queue, s.pings
+		s.queue, s.pings = nil, false
+		if s.code != 0 || len(frames) == 0 && !ping {
+			s.writing = false
+			s.mu.Unlock()
 			return
-		case m := <-s.queue:
-			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWait))
-			err = s.conn.WriteJSON(m)
-		case <-ping.C:
-			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
 		}
-		if err != nil {
-			s.drop()
-			return
+		s.mu.Unlock()
+		if err := s.writeSome(frames, ping); err != nil {
+			s.end(websocket.CloseInternalServerErr, "")
 		}
 	}
 }
 
-// farewell is the close message: a server that stops says so, for the client to
-// come back to another.
-func (s *socket) farewell() []byte {
-	select {
-	case <-s.hub.over:
-		return websocket.FormatCloseMessage(websocket.CloseGoingAway, "the server is stopping")
-	default:
-		return websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+func (s *socket) writeSome(frames []*frame, ping bool) error {
+	for _, f := range frames {
+		prepared, err := f.prepared()
+		if err != nil {
+			return err
+		}
+		_ = s.conn.SetWriteDeadline(time.Now().Add(writeWait))
+		if err := s.conn.WritePreparedMessage(prepared); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.behind--
+		ended := s.code != 0
+		s.mu.Unlock()
+		if ended {
+			return nil
+		}
 	}
+	if ping {
+		return s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+	}
+	return nil
 }
 
 func (s *socket) read(ctx context.Context) {
 	s.conn.SetReadLimit(maxRead)
-	_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
-	s.conn.SetPongHandler(func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) })
+	s.awaitMore()
+	s.conn.SetPongHandler(func(string) error {
+		s.awaitMore()
+		return nil
+	})
 	for ctx.Err() == nil {
 		kind, text, err := s.conn.ReadMessage()
 		if err != nil {
 			return
 		}
-		_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
+		s.awaitMore()
 		var request Request
 		if kind != websocket.TextMessage || json.Unmarshal(text, &request) != nil {
 			s.refuse("", "live.not_json", "A message is a JSON object with op and topic.", `For example {"op":"subscribe","topic":"job:…"}.`)
 			continue
 		}
 		s.handle(ctx, request)
+	}
+}
+
+// awaitMore lets the client be silent for a while from now, unless the connection
+// is ending.
+func (s *socket) awaitMore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code == 0 {
+		_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
 	}
 }
 
@@ -229,8 +324,7 @@ func (s *socket) subscribe(ctx context.Context, r Request) {
 		s.hub.leave(old.feed, old.follower)
 		delete(s.topics, r.Topic)
 	}
-	w := &follower{drop: s.tooSlow}
-	w.deliver = func(m message) bool { return s.send(show(m)) }
+	w := &follower{drop: s.tooSlow, deliver: func(m message) bool { return s.send(m.frame) }}
 	joined, from, err := s.hub.join(ctx, s.actor.OrganizationID, r.Topic, r.After, false, w)
 	switch {
 	case errors.Is(err, errTooSlow):
@@ -240,9 +334,7 @@ func (s *socket) subscribe(ctx context.Context, r Request) {
 		s.refuse(r.Topic, "live.unavailable", "The event log could not be read just now.", "Subscribe again in a moment.")
 	default:
 		s.topics[r.Topic] = &subscription{feed: joined, follower: w}
-		if !s.send(Message{Op: opSubscribed, Topic: r.Topic, ID: from}) {
-			s.tooSlow()
-		}
+		s.say(Message{Op: opSubscribed, Topic: r.Topic, ID: from})
 	}
 }
 
@@ -274,16 +366,12 @@ func (s *socket) presence(r Request) {
 }
 
 func (s *socket) refuse(topic, code, detail, hint string) {
-	if !s.send(Message{Op: opError, Topic: models.Bound(topic, 200), Code: code, Detail: detail, Hint: hint}) {
-		s.tooSlow()
-	}
+	s.say(Message{Op: opError, Topic: models.Bound(topic, 200), Code: code, Detail: detail, Hint: hint})
 }
 
-func show(m message) Message {
-	shown := Message{Op: m.op, Topic: m.event.Topic, ID: m.event.ID}
-	if m.op == opEvent {
-		at := m.event.At
-		shown.Type, shown.Origin, shown.Data, shown.At = m.event.Type, m.event.Origin, m.event.Data, &at
+// say queues a word to this client alone.
+func (s *socket) say(m Message) {
+	if !s.send(&frame{message: m}) {
+		s.tooSlow()
 	}
-	return shown
 }

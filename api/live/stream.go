@@ -77,7 +77,7 @@ func (h *Hub) followJob(ctx context.Context, organizationID, jobID, after string
 		return f, err
 	}
 	data, err := json.Marshal(end)
-	if err == nil && !tell(message{op: opEvent, event: models.Event{Topic: topic, ID: last, Type: models.EventJobChanged, Data: data}}) {
+	if err == nil && !tell(newMessage(opEvent, models.Event{Topic: topic, ID: last, Type: models.EventJobChanged, Data: data})) {
 		err = errTooSlow
 	}
 	if err != nil {

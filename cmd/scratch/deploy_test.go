@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,8 +101,14 @@ func TestFirstTokenOfAnInstallation(t *testing.T) {
 	require.NoError(t, err)
 	s, err := store.Open(t.Context(), store.Config{URL: filepath.Join(environment["SCRATCH_DATA_DIR"], "scratch.db")})
 	require.NoError(t, err)
-	defer func() { require.NoError(t, s.Close()) }()
 	token, _, err := s.System().TokenByHash(t.Context(), hash[:])
 	require.NoError(t, err)
 	require.Equal(t, made.ID, token.ID)
+
+	require.NoError(t, s.Close())
+	got = local(t, environment, "sign-in", "--json")
+	require.Equal(t, exitCompleted, got.code, got.err)
+	var link madeLink
+	require.NoError(t, json.Unmarshal([]byte(got.out), &link))
+	require.True(t, strings.HasPrefix(link.Link, "http://127.0.0.1:3010/sign-in?key="), link.Link)
 }

@@ -178,11 +178,8 @@ func (s *system) signInLocally(ctx context.Context) (token, link string, err err
 	if token, err = s.localToken(ctx, org, user); err != nil {
 		return "", "", err
 	}
-	secret, once := accounts.NewSignInLink(org.ID, user.ID, s.store.Now())
-	if err := s.store.System().CreateSignInLink(ctx, once.Hash[:], user, once.ExpiresAt); err != nil {
-		return "", "", err
-	}
-	return token, s.settings.PublicURL + "/sign-in?key=" + secret.Reveal(), nil
+	made, err := signInLink(ctx, s.store, s.settings.PublicURL)
+	return token, made.Link, err
 }
 
 // localToken reads the token of an earlier start, or makes one.

@@ -43,7 +43,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.AddCommand(devCommand(), serveCommand(), workerCommand(), migrateCommand(), deployCommand(), healthcheckCommand(), doctorCommand(), connectorsCommand(), vaultCommand(), tokenCommand())
+	c.AddCommand(devCommand(), serveCommand(), workerCommand(), migrateCommand(), deployCommand(), healthcheckCommand(), doctorCommand(), connectorsCommand(), vaultCommand(), tokenCommand(), signInCommand())
 	c.AddCommand(clientCommands()...)
 	return c
 }

@@ -129,13 +129,13 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 // joinEvents leads events from the store to the hubs, here and in the other
 // processes.
 func (s *system) joinEvents() {
-	grown := s.hub.Wake
+	grown := s.hub.Grown
 	if x := s.sharing; x != nil {
-		grown = func() {
-			s.hub.Wake()
-			x.exchange.Announce()
+		grown = func(numbered []models.Event) {
+			x.exchange.Announce(numbered)
+			s.hub.Grown(numbered)
 		}
-		x.exchange.OnGrown(s.hub.Wake)
+		x.exchange.OnGrown(s.hub.Grown)
 		x.exchange.OnPassing(s.hub.Show)
 		s.hub.PassOn(x.exchange.Pass)
 	}
@@ -261,7 +261,7 @@ func (s *system) locker() locks.Locker {
 func (s *system) work(ctx context.Context) error {
 	defer s.working.Store(false)
 	config := worker.Config{
-		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain, Meter: s.observed.metrics,
+		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain, TablesAtOnce: s.settings.TablesAtOnce, Meter: s.observed.metrics,
 		Uploads: &uploads.Sweeper{Dir: s.settings.UploadDir(), Index: s.store.System(), Now: time.Now},
 		Started: func() { s.working.Store(true) },
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/scratch-platform/scratch/internal/telemetry"
 	"github.com/scratch-platform/scratch/internal/telemetry/metrics"
 	"github.com/scratch-platform/scratch/internal/telemetry/traces"
+	"github.com/scratch-platform/scratch/models"
 )
 
 // observation is how this process is measured and traced.
@@ -92,10 +93,10 @@ type countedOutbox struct {
 }
 
 // Relay implements events.Outbox.
-func (c countedOutbox) Relay(ctx context.Context, limit int) (int, error) {
-	n, err := c.next.Relay(ctx, limit)
-	c.relayed(n)
-	return n, err
+func (c countedOutbox) Relay(ctx context.Context, limit int) ([]models.Event, error) {
+	numbered, err := c.next.Relay(ctx, limit)
+	c.relayed(len(numbered))
+	return numbered, err
 }
 
 // locker has waits for leases counted.

@@ -50,7 +50,7 @@ func newOneTime(kind Kind, organizationID, userID string, expires time.Time) (va
 func (o *OneTime) Use(now time.Time) error {
 	hint := "Ask for a new ticket and connect again."
 	if o.Kind == SignInLink {
-		hint = "Each link works once. Start `scratch dev` again: it prints a new one."
+		hint = "Each link works once. On the server, `scratch sign-in` makes a new one; so does starting `scratch dev` again."
 	}
 	switch {
 	case !o.UsedAt.IsZero():

@@ -32,6 +32,9 @@ func (s *Settings) check(found *findings) {
 	s.checkRedis(found)
 	s.checkTemporal(found)
 	s.checkTelemetry(found)
+	if s.TablesAtOnce < 1 || s.TablesAtOnce > maxTablesAtOnce {
+		found.add("SCRATCH_TABLES_AT_ONCE", fmt.Sprintf("it must lie between 1 and %d", maxTablesAtOnce))
+	}
 	if !s.VaultKeyset.IsZero() {
 		if _, err := vault.Open(vault.Source{Configured: s.VaultKeyset}); err != nil {
 			found.add("SCRATCH_VAULT_KEYSET", explain(err))
@@ -132,6 +135,10 @@ func (s *Settings) checkTemporal(found *findings) {
 		}
 	}
 }
+
+// maxTablesAtOnce leaves a worker's cancels and job states a place beside its
+// tables, and its memory below a gigabyte.
+const maxTablesAtOnce = 100
 
 // maxVersionName keeps both names together below the server's limit of an id.
 const maxVersionName = 100

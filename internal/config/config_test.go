@@ -43,7 +43,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SCRATCH_TEMPORAL_TLS": "true", "SCRATCH_TEMPORAL_TLS_CA": cert, "SCRATCH_TEMPORAL_TLS_CERT": cert,
 		"SCRATCH_TEMPORAL_TLS_KEY": cert, "SCRATCH_TEMPORAL_TLS_SERVER_NAME": "s", "SCRATCH_TEMPORAL_UI_URL": "http://ui:8080",
 		"SCRATCH_VAULT_KEYSET": keyset.Reveal(), "SCRATCH_UPLOAD_LIMIT": "500MB", "SCRATCH_NETGUARD_ALLOW": "10.0.0.0/8,wiki.internal",
-		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m",
+		"SCRATCH_LOG_LEVEL": "DEBUG", "SCRATCH_LOG_FORMAT": "json", "SCRATCH_HEALTH_LISTEN": "0.0.0.0:81", "SCRATCH_DRAIN": "1m", "SCRATCH_TABLES_AT_ONCE": "40",
 		"SCRATCH_OTLP_ENDPOINT": "https://logfire-eu.pydantic.dev/", "SCRATCH_OTLP_HEADERS": "Authorization=canary-4711%2Cx,b = c",
 		"SCRATCH_TRACE_SAMPLE": "0.25", "SCRATCH_METRICS_LISTEN": "10.1.2.3:9464",
 		"SCRATCH_DEPLOYMENT": "blog", "SCRATCH_BUILD_ID": "v2",
@@ -64,7 +64,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		TemporalUIURL: "http://ui:8080", VaultKeyset: s.VaultKeyset, UploadLimit: 500_000_000,
 		NetguardAllow: []string{"10.0.0.0/8", "wiki.internal"}, LogLevel: "debug", LogFormat: LogJSON,
 		Deployment: "blog", BuildID: "v2",
-		HealthListen: "0.0.0.0:81", Drain: time.Minute,
+		HealthListen: "0.0.0.0:81", Drain: time.Minute, TablesAtOnce: 40,
 		OTLPEndpoint: "https://logfire-eu.pydantic.dev", OTLPHeaders: s.OTLPHeaders, TraceSample: 0.25, MetricsListen: "10.1.2.3:9464",
 	}, s)
 	require.Equal(t, "https://logfire-eu.pydantic.dev/v1/traces", s.TracesURL())
@@ -124,6 +124,7 @@ func TestSingleMistakes(t *testing.T) {
 		"SCRATCH_BUILD_ID":         {"SCRATCH_BUILD_ID=__mine"},
 		"SCRATCH_HEALTH_LISTEN":    {"SCRATCH_HEALTH_LISTEN=3011"},
 		"SCRATCH_DRAIN":            {"SCRATCH_DRAIN=1h"},
+		"SCRATCH_TABLES_AT_ONCE":   {"SCRATCH_TABLES_AT_ONCE=0"},
 		"SCRATCH_OTLP_HEADERS":     {"SCRATCH_OTLP_HEADERS=a=b"},
 		"SCRATCH_METRICS_LISTEN":   {"SCRATCH_LISTEN=127.0.0.1:3010", "SCRATCH_METRICS_LISTEN=127.0.0.1:3010"},
 	}

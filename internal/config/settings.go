@@ -42,6 +42,8 @@ type Settings struct {
 
 	Drain time.Duration `env:"SCRATCH_DRAIN" envDefault:"20s" doc:"How long a process that is told to stop lets requests end and running work come to a checkpoint, from 1s to 10m. The supervisor that sends the signal must wait a little longer. A second signal ends the process at once; nothing is lost by it."`
 
+	TablesAtOnce int `env:"SCRATCH_TABLES_AT_ONCE" envDefault:"12" doc:"How many tables one worker downloads at a time, from 1 to 100. Each takes a few megabytes, and several requests side by side where the service permits; others wait for their turn, here or at another worker. More of them help while a worker mostly waits for services."`
+
 	LogLevel  LogLevel  `env:"SCRATCH_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat LogFormat `env:"SCRATCH_LOG_FORMAT" envDefault:"auto" doc:"text, json, or auto: text on a terminal, else JSON."`
 

@@ -41,7 +41,7 @@ and the server
     {"op":"reset","topic":…,"id":…}
     {"op":"error","topic":…,"code":…,"detail":…,"hint":…}
 
-**Nothing is missed.** Events are numbered per topic in the order their changes were committed; an id is opaque. A client that comes back subscribes with ` + "`after`" + ` and gets what it missed, also when a process died in between. ` + "`reset`" + ` says that the log no longer reaches back that far: read again what you show, and go on from the id it names. ` + "`origin`" + ` is the tab that caused the event (the ` + "`Scratch-Tab`" + ` header of its request). A client that cannot keep up is dropped and comes back the same way; so does one whose server stops, which closes with the code 1001.
+**Nothing is missed.** Events are numbered per topic in the order their changes were committed; an id is opaque. A client that comes back subscribes with ` + "`after`" + ` and gets what it missed, also when a process died in between. ` + "`reset`" + ` says that the log no longer reaches back that far: read again what you show, and go on from the id it names. ` + "`origin`" + ` is the tab that caused the event (the ` + "`Scratch-Tab`" + ` header of its request). A client that cannot keep up is closed with code 1013, one whose server stops with 1001; both come back the same way.
 
 **Server-sent events.** The stream begins with the job's first event, or behind ` + "`Last-Event-ID`" + `; the event's name is its type, its data the payload below. It ends when the job has ended.
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/scratch-platform/scratch/models"
 )
 
 const (
@@ -15,23 +17,24 @@ const (
 	batch = 500
 )
 
-// Outbox numbers what waits, at most limit rows, and says how many it did. It
-// holds a lock of its own: several relays side by side are safe.
+// Outbox numbers what waits, at most limit rows, and gives the events as they
+// now stand in the log. It holds a lock of its own: several relays side by side
+// are safe.
 type Outbox interface {
-	Relay(ctx context.Context, limit int) (int, error)
+	Relay(ctx context.Context, limit int) ([]models.Event, error)
 }
 
 // Relay moves events from the outbox into the numbered log.
 type Relay struct {
 	outbox Outbox
-	tell   func()
+	tell   func([]models.Event)
 	log    *slog.Logger
 	wake   chan struct{}
 }
 
-// NewRelay makes a relay; tell is called after events were numbered, and must
-// not block.
-func NewRelay(outbox Outbox, tell func(), log *slog.Logger) *Relay {
+// NewRelay makes a relay; tell is called with events once they are in the log,
+// and must not block.
+func NewRelay(outbox Outbox, tell func([]models.Event), log *slog.Logger) *Relay {
 	return &Relay{outbox: outbox, tell: tell, log: log, wake: make(chan struct{}, 1)}
 }
 
@@ -62,11 +65,11 @@ func (r *Relay) Run(ctx context.Context) error {
 
 func (r *Relay) drain(ctx context.Context) error {
 	for {
-		n, err := r.outbox.Relay(ctx, batch)
-		if n > 0 {
-			r.tell()
+		numbered, err := r.outbox.Relay(ctx, batch)
+		if len(numbered) > 0 {
+			r.tell(numbered)
 		}
-		if err != nil || n < batch {
+		if err != nil || len(numbered) < batch {
 			return err
 		}
 	}

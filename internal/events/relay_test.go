@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/internal/events"
+	"github.com/scratch-platform/scratch/models"
 )
 
 // outbox holds a number of rows and fails once when told to.
@@ -19,16 +20,16 @@ type outbox struct {
 	fail    error
 }
 
-func (o *outbox) Relay(_ context.Context, limit int) (int, error) {
+func (o *outbox) Relay(_ context.Context, limit int) ([]models.Event, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fail; err != nil {
 		o.fail = nil
-		return 0, err
+		return nil, err
 	}
 	n := min(limit, o.waiting)
 	o.waiting -= n
-	return n, nil
+	return make([]models.Event, n), nil
 }
 
 func (o *outbox) add(n int) {
@@ -46,7 +47,7 @@ func (o *outbox) left() int {
 func TestRelayEmptiesTheOutboxAndTells(t *testing.T) {
 	box := &outbox{waiting: 1234}
 	told := make(chan struct{}, 100)
-	relay := events.NewRelay(box, func() { told <- struct{}{} }, slog.New(slog.DiscardHandler))
+	relay := events.NewRelay(box, func([]models.Event) { told <- struct{}{} }, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
@@ -66,7 +67,7 @@ func TestRelayEmptiesTheOutboxAndTells(t *testing.T) {
 func TestRelayGoesOnAfterAFailure(t *testing.T) {
 	box := &outbox{waiting: 1, fail: errors.New("database is away")}
 	told := make(chan struct{}, 1)
-	relay := events.NewRelay(box, func() { told <- struct{}{} }, slog.New(slog.DiscardHandler))
+	relay := events.NewRelay(box, func([]models.Event) { told <- struct{}{} }, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()

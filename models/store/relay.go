@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -43,19 +42,19 @@ func (eventRow) TableName() string { return "events" }
 const relayLock = 0x5c8a7c4e
 
 // Relay moves at most limit events from the outbox to the log, numbering them
-// per topic, and says how many it moved. An event gets its number only after
-// its transaction has committed, and under a lock that one process holds: so
-// numbers follow commits, without gaps, and a transaction that commits late is
+// per topic, and gives them as they stand there. An event gets its number only
+// after its transaction has committed, and under a lock that one process holds:
+// so numbers follow commits, without gaps, and a transaction that commits late is
 // numbered late instead of being overtaken by readers (a reader that has seen n
 // never misses a smaller number).
-func (y *System) Relay(ctx context.Context, limit int) (n int, err error) {
+func (y *System) Relay(ctx context.Context, limit int) (numbered []models.Event, err error) {
 	// Asked often and mostly for nothing: look before taking the writer.
 	var some int64
 	if err := y.rows(ctx, &outboxRow{}).Select("seq").Limit(1).Count(&some).Error; err != nil || some == 0 {
-		return 0, y.s.explain(ctx, err)
+		return nil, y.s.explain(ctx, err)
 	}
 	err = y.tx(ctx, func(tx *Tx) error {
-		n = 0
+		numbered = nil
 		if tx.s.dialect.name() == "postgres" {
 			// Promise 7: numbers follow commits, so no reader misses an event.
 			// Another process that numbers right now may have looked before our
@@ -65,78 +64,86 @@ func (y *System) Relay(ctx context.Context, limit int) (n int, err error) {
 				return err
 			}
 		}
-		var waiting []outboxRow
-		if err := tx.db.Order("seq").Limit(limit).Find(&waiting).Error; err != nil || len(waiting) == 0 {
+		var waiting []waitingRow
+		err := tx.db.Table("outbox AS o").Select("o.*, t.epoch, t.last").Joins("LEFT JOIN topics AS t ON t.topic = o.topic").
+			Order("o.seq").Limit(limit).Scan(&waiting).Error
+		if err != nil || len(waiting) == 0 {
 			return err
 		}
-		n = len(waiting)
-		return tx.number(waiting)
+		numbered, err = tx.number(waiting)
+		return err
 	})
-	return n, err
-}
-
-func (tx *Tx) number(waiting []outboxRow) error {
-	topics, err := tx.topicsOf(waiting)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	events := make([]eventRow, len(waiting))
-	seqs := make([]int64, len(waiting))
-	for i, w := range waiting {
-		topic := topics[w.Topic]
-		topic.Last++ // Promise 7: numbers follow commits, not the order in which events were written
-		events[i] = eventRow{Topic: w.Topic, N: topic.Last, OrganizationID: w.OrganizationID, Type: w.Type, Origin: w.Origin, Data: w.Data, At: w.At}
-		seqs[i] = w.Seq
-	}
-	if err := tx.db.CreateInBatches(&events, 500).Error; err != nil {
-		return err
-	}
-	changed := make([]topicRow, 0, len(topics))
-	for _, topic := range topics {
-		topic.UpdatedAt = tx.now
-		changed = append(changed, *topic)
-	}
-	if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).CreateInBatches(&changed, 500).Error; err != nil {
-		return err
-	}
-	for start := 0; start < len(seqs); start += 500 {
-		if err := tx.db.Where("seq IN ?", seqs[start:min(start+500, len(seqs))]).Delete(&outboxRow{}).Error; err != nil {
-			return err
-		}
-	}
-	return nil
+	return numbered, nil
 }
 
-// topicsOf reads the counters of the events' topics; a new topic gets a fresh
-// epoch.
-func (tx *Tx) topicsOf(waiting []outboxRow) (map[string]*topicRow, error) {
-	topics := map[string]*topicRow{}
-	var names []string
-	for _, w := range waiting {
-		if topics[w.Topic] == nil {
-			topics[w.Topic] = &topicRow{Topic: w.Topic, OrganizationID: w.OrganizationID}
-			names = append(names, w.Topic)
-		}
+// waitingRow is an event of the outbox with where its topic stands; a topic
+// without events has neither epoch nor last.
+type waitingRow struct {
+	Event outboxRow `gorm:"embedded"`
+	Epoch *string
+	Last  *int64
+}
+
+// number moves events to the log. What it writes travels together: the time from
+// a commit to its readers is mostly round trips.
+func (tx *Tx) number(waiting []waitingRow) ([]models.Event, error) {
+	type place struct {
+		org, epoch string
+		last       int64
 	}
-	for start := 0; start < len(names); start += 500 {
-		var known []topicRow
-		if err := tx.db.Where("topic IN ?", names[start:min(start+500, len(names))]).Find(&known).Error; err != nil {
+	places := map[string]*place{}
+	var topics []string // in the order they came
+	events := make([]models.Event, 0, len(waiting))
+	for _, row := range waiting {
+		w := row.Event
+		at := places[w.Topic]
+		if at == nil {
+			at = &place{org: w.OrganizationID}
+			if row.Epoch != nil && row.Last != nil {
+				at.epoch, at.last = *row.Epoch, *row.Last
+			} else {
+				var err error
+				if at.epoch, err = newEpoch(); err != nil {
+					return nil, err
+				}
+			}
+			places[w.Topic], topics = at, append(topics, w.Topic)
+		}
+		at.last++ // Promise 7: numbers follow commits, not the order in which events were written
+		events = append(events, models.Event{
+			OrganizationID: w.OrganizationID, Topic: w.Topic, ID: eventID(at.epoch, at.last), Type: w.Type, Origin: w.Origin, Data: w.Data.V, At: w.At,
+		})
+		err := errors.Join(
+			tx.queue("INSERT INTO events (topic, n, organization_id, type, origin, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+				w.Topic, at.last, w.OrganizationID, w.Type, w.Origin, w.Data, w.At),
+			tx.queue("DELETE FROM outbox WHERE seq = ?", w.Seq))
+		if err != nil {
 			return nil, err
 		}
-		for _, k := range known {
-			topics[k.Topic] = &k
-		}
 	}
 	for _, topic := range topics {
-		if topic.Epoch == "" {
-			var random [6]byte
-			if _, err := rand.Read(random[:]); err != nil {
-				return nil, err
-			}
-			topic.Epoch = hex.EncodeToString(random[:])
+		at := places[topic]
+		err := tx.queue(`INSERT INTO topics (topic, organization_id, epoch, last, trimmed, updated_at) VALUES (?, ?, ?, ?, 0, ?)
+			ON CONFLICT (topic) DO UPDATE SET last = excluded.last, updated_at = excluded.updated_at`,
+			topic, at.org, at.epoch, at.last, tx.now)
+		if err != nil {
+			return nil, err
 		}
 	}
-	return topics, nil
+	return events, nil
+}
+
+// newEpoch tells a topic's numbers from those of one of the same name that was
+// forgotten.
+func newEpoch() (string, error) {
+	var random [6]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(random[:]), nil
 }
 
 func eventID(epoch string, n int64) string { return epoch + "-" + strconv.FormatInt(n, 10) }

@@ -16,9 +16,9 @@ import (
 func relayAll(t *testing.T, s *Store) {
 	t.Helper()
 	for {
-		n, err := s.System().Relay(t.Context(), 100)
+		numbered, err := s.System().Relay(t.Context(), 100)
 		require.NoError(t, err)
-		if n == 0 && count(t, s, "SELECT count(*) FROM outbox") == 0 {
+		if len(numbered) == 0 && count(t, s, "SELECT count(*) FROM outbox") == 0 {
 			return
 		}
 	}
@@ -156,9 +156,9 @@ func TestLateCommitIsNotMissed(t *testing.T) {
 func relayAllVisible(t *testing.T, s *Store) {
 	t.Helper()
 	for {
-		n, err := s.System().Relay(t.Context(), 100)
+		numbered, err := s.System().Relay(t.Context(), 100)
 		require.NoError(t, err)
-		if n == 0 {
+		if len(numbered) == 0 {
 			return
 		}
 	}

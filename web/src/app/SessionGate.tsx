@@ -22,8 +22,8 @@ export function SessionGate({ children }: { children: ReactNode }) {
       {gone === 'session' ? (
         <Page title="You are signed out">
           <EmptyState title="Open your sign-in link" action={<Reload>I have opened the link</Reload>}>
-            <code>scratch dev</code> printed it in the terminal. It works once; start the command again for a
-            new one.
+            <code>scratch dev</code> printed it in the terminal, or whoever runs this server made it with{' '}
+            <code>scratch sign-in</code>. It works once; either command makes a new one.
           </EmptyState>
         </Page>
       ) : (
