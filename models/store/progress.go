@@ -68,6 +68,12 @@ func (tx *Tx) progress(jobID, tableID string, progress models.Progress, now bool
 			return err
 		}
 	}
+	return tx.tellProgress(jobID, tableID, progress, now)
+}
+
+// tellProgress brings the job's sum up to date, and tells of it. It locks the
+// job: whatever the transaction locks of the job's tables comes before.
+func (tx *Tx) tellProgress(jobID, tableID string, progress models.Progress, now bool) error {
 	due := tx.rows(&jobRow{}).Where("id = ?", jobID)
 	if !now {
 		due = due.Where("(progressed_at IS NULL OR progressed_at <= ?)", tx.now.Add(-progressEvery))
@@ -137,7 +143,8 @@ func (tx *Tx) addProgress(plan *planRow, more map[string]models.Progress) error 
 	if plan.JobID == "" {
 		return nil
 	}
-	for _, tableID := range slices.Sorted(maps.Keys(more)) {
+	tables, now := slices.Sorted(maps.Keys(more)), map[string]models.Progress{}
+	for _, tableID := range tables {
 		var row jobTableRow
 		err := tx.rows(&row).Clauses(forUpdate).Where("job_id = ? AND table_id = ?", plan.JobID, tableID).Take(&row).Error
 		if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
@@ -146,7 +153,13 @@ func (tx *Tx) addProgress(plan *planRow, more map[string]models.Progress) error 
 		p := row.Progress.V
 		p.Count(more[tableID])
 		p.Step = "publishing"
-		if err := tx.progress(plan.JobID, tableID, p, false); err != nil {
+		if _, err := tx.saveTableProgress(plan.JobID, tableID, p); err != nil {
+			return err
+		}
+		now[tableID] = p
+	}
+	for _, tableID := range tables {
+		if err := tx.tellProgress(plan.JobID, tableID, now[tableID], false); err != nil {
 			return err
 		}
 	}

@@ -211,5 +211,7 @@ func (tx *Tx) isUnique(err error) bool { return tx.s.isUnique(err) }
 func (s *Store) isUnique(err error) bool { return err != nil && s.dialect.classify(err) == faultUnique }
 
 // forUpdate locks the rows a query reads until the transaction ends; SQLite has
-// one writer at a time anyway.
-var forUpdate = clause.Locking{Strength: "UPDATE"}
+// one writer at a time anyway. Not FOR UPDATE: that waits for everybody who
+// stored a row that refers to the locked one, as the tables of one job do to the
+// job, and two of them who then lock it wait for each other. No key changes here.
+var forUpdate = clause.Locking{Strength: "NO KEY UPDATE"}
