@@ -225,11 +225,11 @@ func TestAPageAheadIsLostWithItsConnection(t *testing.T) {
 	pages := []PageWrite{pageOf("1", "A", "a", "b"), pageOf("2", "B", "c", "d"), lastPage(pageOf("3", "C", "e"))}
 	run, err := org.BeginRun(t.Context(), job(t, org, 1), table.ID, models.DownloadFull)
 	require.NoError(t, err)
-	h := hold(org, &run, "2")
+	h, runID := hold(org, &run, "2"), run.ID
 	outcome := h.start(t, pages[0], pages[1])
 	h.await(t, 2)
 	require.Eventually(t, func() bool {
-		stored, err := org.Run(t.Context(), run.ID)
+		stored, err := org.Run(t.Context(), runID)
 		require.NoError(t, err)
 		return string(stored.Cursor) == "1"
 	}, time.Minute, time.Millisecond)
@@ -352,12 +352,15 @@ func TestASettlementOvertakesAPageAhead(t *testing.T) {
 			if before {
 				settle()
 			}
-			h := hold(org, &run, "2")
+			// The first is overtaken as well, and the second given up with it: both are
+			// held until both are ready.
+			h := hold(org, &run, "1", "2")
 			outcome := h.start(t, pageOf("1", "C9", "c"), lastPage(pageOf("2", "A", "a")))
 			h.await(t, 2)
 			if !before {
 				settle()
 			}
+			close(h.let["1"])
 			close(h.let["2"])
 			require.NoError(t, <-outcome)
 			require.JSONEq(t, string(stored.Fields), string(allRecords(t, org, table.ID)["a"].Base))
