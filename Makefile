@@ -10,8 +10,11 @@ BIN     := bin
 TESTENV := $(BIN)/testenv
 # go test ends a package that hangs, with every goroutine's stack.
 TEST_TIMEOUT ?= 30m
-# What to test; for one package: make test-go PKG=./models/store
-PKG  ?= ./...
+# What to test; for one package: make test-go PKG=./models/store. The two that
+# wait longest come first, and one more package runs than there are processors:
+# tests against real servers wait more than they compute.
+PKG  ?= ./drill ./worker ./...
+SIDE_BY_SIDE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 ARGS ?=
 
 ## help: show the targets
@@ -46,7 +49,7 @@ test: test-web e2e test-go
 ## test-go: run the Go tests with the race detector (PKG=./models/store for one)
 .PHONY: test-go
 test-go: web $(TESTENV)
-	@$(TESTENV) go test -race -shuffle=on -timeout $(TEST_TIMEOUT) $(PKG) $(ARGS) \
+	@$(TESTENV) go test -race -shuffle=on -p $(SIDE_BY_SIDE) -timeout $(TEST_TIMEOUT) $(PKG) $(ARGS) \
 		| grep --line-buffered -vF '[no test files]'
 
 ## test-web: run the page's own tests
