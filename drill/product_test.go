@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -320,13 +321,20 @@ func eventually(t *testing.T, within time.Duration, what string, is func() bool)
 	}
 }
 
-// freeAddress is a loopback address nobody listens on just now.
+// freeAddress is a loopback address nobody listens on just now. It is below the
+// ports that the system gives to connections, one of which could take it before
+// the server that it is meant for.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		address := "127.0.0.1:" + strconv.Itoa(20_000+rand.IntN(12_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // seeds is how many kills each kind of drill gets: without a word about it, few.
