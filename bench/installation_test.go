@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/scratch-platform/scratch/internal/accounts"
 	"github.com/scratch-platform/scratch/internal/devserver"
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/internal/vault"
 	"github.com/scratch-platform/scratch/models"
 	"github.com/scratch-platform/scratch/models/store"
@@ -71,7 +71,7 @@ func install(b testing.TB, d *database, settings ...string) *installation {
 // has no API answers whether it is ready, and nothing else.
 func (i *installation) serve(b testing.TB, role string) *product {
 	b.Helper()
-	address := freeAddress(b)
+	address := testkit.FreeAddress(b)
 	p := &product{url: "http://" + address, token: i.token, db: i.db, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	cmd := exec.Command(scratch(b), "serve", "--role="+role)
 	cmd.Env = append(slices.Clone(i.environ), "SCRATCH_LISTEN="+address, "SCRATCH_HEALTH_LISTEN="+address)
@@ -114,12 +114,4 @@ func openAccount(b testing.TB, location string) string {
 		ID: models.NewID(models.PrefixAPIToken), OrganizationID: org.ID, UserID: user.ID, Name: "bench", Hash: key.Hash[:], Scopes: accounts.AllScopes().String(), CreatedAt: time.Now(),
 	}))
 	return key.Text.Reveal()
-}
-
-func freeAddress(b testing.TB) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/connectors/wordpress/fake"
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -85,7 +86,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	p := dev(t)
 	for name, second := range map[string]*process{
 		"dev":   spawn(t, nil, "scratch", "dev", "--data-dir", p.dir, "--port", "0", "--temporal-port", "0", "--temporal-ui-port", "0", "--demo=false"),
-		"serve": spawn(t, []string{"SCRATCH_DATA_DIR=" + p.dir, "SCRATCH_LISTEN=" + freeAddress(t)}, "scratch", "serve"),
+		"serve": spawn(t, []string{"SCRATCH_DATA_DIR=" + p.dir, "SCRATCH_LISTEN=" + testkit.FreeAddress(t)}, "scratch", "serve"),
 	} {
 		select {
 		case <-second.done:

@@ -29,7 +29,7 @@ const engineNamespace = "default"
 
 func newEngine(t *testing.T) *engine {
 	t.Helper()
-	e := &engine{t: t, cli: testkit.TemporalCLI(t), address: freeAddress(t), state: filepath.Join(t.TempDir(), "temporal.db")}
+	e := &engine{t: t, cli: testkit.TemporalCLI(t), address: testkit.FreeAddress(t), state: filepath.Join(t.TempDir(), "temporal.db")}
 	e.start()
 	return e
 }

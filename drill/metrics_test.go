@@ -79,7 +79,7 @@ func TestDashboardAndAlertsFindWhatTheyName(t *testing.T) {
 	t.Parallel()
 	c := testkit.NewCollector(t)
 	b := newBlog(t, 120)
-	private := freeAddress(t)
+	private := testkit.FreeAddress(t)
 	p := dev(t, append(c.Environ(), "SCRATCH_METRICS_LISTEN="+private)...)
 	s := p.open(b.address)
 	s.download()

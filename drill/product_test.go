@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -319,22 +317,6 @@ func eventually(t *testing.T, within time.Duration, what string, is func() bool)
 		}
 		<-tick.C
 	}
-}
-
-// freeAddress is a loopback address nobody listens on just now. It is below the
-// ports that the system gives to connections, one of which could take it before
-// the server that it is meant for.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := "127.0.0.1:" + strconv.Itoa(20_000+rand.IntN(12_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			require.NoError(t, l.Close())
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // seeds is how many kills each kind of drill gets: without a word about it, few.

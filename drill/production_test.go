@@ -52,7 +52,7 @@ func (p *product) settings(dataDir string) []string {
 // serve starts a role that answers requests.
 func (p *product) serve(role string) {
 	p.t.Helper()
-	listen := freeAddress(p.t)
+	listen := testkit.FreeAddress(p.t)
 	p.address = "http://" + listen
 	p.main = spawn(p.t, append(p.environ, "SCRATCH_LISTEN="+listen), "scratch", "serve", "--role="+role)
 }

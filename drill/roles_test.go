@@ -14,6 +14,7 @@ import (
 
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/connectors/wordpress/fake"
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -45,7 +46,7 @@ func TestRolesAsProcesses(t *testing.T) {
 		_, err := engine.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
 		return err == nil
 	}
-	worker, cron := freeAddress(t), freeAddress(t)
+	worker, cron := testkit.FreeAddress(t), testkit.FreeAddress(t)
 	p.worker.stop()
 	p.worker = spawn(t, append(p.environ, "SCRATCH_HEALTH_LISTEN="+worker), "scratch", "worker")
 	eventually(t, 30*time.Second, "the worker is ready", func() bool { status, _ := answers(t, worker, "/readyz"); return status == 200 })

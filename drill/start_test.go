@@ -26,7 +26,7 @@ func TestEverythingIsAwayAtTheStart(t *testing.T) {
 	redis.Kill()
 	p.engine.server.kill()
 
-	ports := map[string]string{"frontend": freeAddress(t), "worker": freeAddress(t), "cron": freeAddress(t)}
+	ports := map[string]string{"frontend": testkit.FreeAddress(t), "worker": testkit.FreeAddress(t), "cron": testkit.FreeAddress(t)}
 	roles := map[string]*process{}
 	for role, port := range ports {
 		setting := "SCRATCH_HEALTH_LISTEN="
@@ -90,9 +90,9 @@ func TestEverythingIsAwayAtTheStart(t *testing.T) {
 // person to mend.
 func TestWhoWaitsForADatabaseCanBeStopped(t *testing.T) {
 	t.Parallel()
-	p := &product{t: t, dir: t.TempDir(), engine: &engine{address: freeAddress(t)}}
+	p := &product{t: t, dir: t.TempDir(), engine: &engine{address: testkit.FreeAddress(t)}}
 	settings := p.settings(p.dir)
-	waiting := spawn(t, append(settings, "SCRATCH_DATABASE_URL=postgres://nobody@"+freeAddress(t)+"/none"), "scratch", "serve", "--role=worker")
+	waiting := spawn(t, append(settings, "SCRATCH_DATABASE_URL=postgres://nobody@"+testkit.FreeAddress(t)+"/none"), "scratch", "serve", "--role=worker")
 	eventually(t, time.Minute, "it waits", func() bool {
 		p.mustRun(waiting)
 		return strings.Contains(waiting.stderr.String(), "the database is away")

@@ -43,14 +43,10 @@ type PostgresServer struct {
 // syncs to disk as any does: what survives its Kill is what was committed.
 func OwnPostgres(t testing.TB) *PostgresServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
 	dir, err := os.MkdirTemp("", "scratch-test-postgres-") //nolint:usetesting // not below the test's own folder, which other users may not enter
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	s := &PostgresServer{t: t, programs: os.Getenv(postgresPrograms), dir: dir, address: address, password: rand.Text(), owner: serverOwner(t)}
+	s := &PostgresServer{t: t, programs: os.Getenv(postgresPrograms), dir: dir, address: FreeAddress(t), password: rand.Text(), owner: serverOwner(t)}
 	s.initialize()
 	s.Start()
 	t.Cleanup(s.Kill)

@@ -64,11 +64,7 @@ type RedisServer struct {
 // OwnRedis starts a server for this test alone and ends it with the test.
 func OwnRedis(t testing.TB) *RedisServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	s := &RedisServer{t: t, address: address}
+	s := &RedisServer{t: t, address: FreeAddress(t)}
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s
