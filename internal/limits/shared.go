@@ -14,8 +14,10 @@ import (
 
 const (
 	// beatEvery is how often a process says that it lives and renews its
-	// claims. A claim of one that died ends after claimLasts.
-	beatEvery  = 10 * time.Second
+	// claims. A claim of one that died ends after claimLasts, which is before the
+	// engine gives its work to another (workflows/policy, a heartbeat's 15 s):
+	// that one would find the connection's whole budget taken.
+	beatEvery  = 4 * time.Second
 	claimLasts = 3 * beatEvery
 	// lookAgain bounds the time between two questions of one that waits, so
 	// that a lost message or a longer penalty is made up for. The script's
