@@ -113,9 +113,10 @@ func free(t *testing.T) string {
 
 // here says a text of the file in this machine's terms, for one service.
 func (s *stage) here(service, text string) string {
-	pairs := []string{"postgres://scratch:", "postgres://scratch" + s.suffix + ":", ":5432/scratch?", ":5432/scratch" + s.suffix + "?"}
-	text = strings.NewReplacer(pairs...).Replace(text)
-	text = strings.ReplaceAll(text, "0.0.0.0:3010", "127.0.0.1:3010")
+	pairs := []string{
+		"postgres://scratch:", "postgres://scratch" + s.suffix + ":", "postgres:5432/scratch?", s.ports["postgres:5432"] + "/scratch" + s.suffix + "?",
+		"0.0.0.0:3010", s.ports[service+" 127.0.0.1:3010"],
+	}
 	for of, address := range s.ports {
 		if only, rest, ok := strings.Cut(of, " "); ok {
 			if only != service {
@@ -123,8 +124,10 @@ func (s *stage) here(service, text string) string {
 			}
 			of = rest
 		}
-		text = strings.ReplaceAll(text, of, address)
+		pairs = append(pairs, of, address)
 	}
+	// In one pass: an address that was put in may begin like one to be replaced.
+	text = strings.NewReplacer(pairs...).Replace(text)
 	if text == "/data" {
 		return s.data
 	}
@@ -249,8 +252,9 @@ func (s *stage) await(p *process, well func() bool) {
 	}
 }
 
-// serve starts one of our services, with its own health check.
-func (s *stage) serve(service string) *process {
+// serve starts one of our services, with its own health check; more replaces some
+// of its environment.
+func (s *stage) serve(service string, more ...string) *process {
 	s.t.Helper()
 	test := s.project.Services[service].HealthCheck.Test
 	require.Equal(s.t, "CMD", test[0], "the image has no shell")
@@ -258,7 +262,7 @@ func (s *stage) serve(service string) *process {
 	for _, word := range test[1:] {
 		health = append(health, s.here(service, word))
 	}
-	return s.start(service, s.command(service), s.environ(service), health)
+	return s.start(service, s.command(service), s.environ(service, more...), health)
 }
 
 // stop ends a service as `docker compose stop` does; killed after its grace.
