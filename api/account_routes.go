@@ -20,6 +20,7 @@ type Me struct {
 	Name           string `json:"name"`
 	OrganizationID string `json:"organization_id"`
 	Local          bool   `json:"local" doc:"True on a one-machine server."`
+	TemporalUI     string `json:"temporal_ui,omitempty" doc:"The namespace's page in Temporal's Web UI, for administrators; below it, workflows/{workflow_id}/{run_id} is a job's run."`
 }
 
 // Token is an API token without its secret.
@@ -82,7 +83,11 @@ func (s *server) accountRoutes(engine *gin.Engine) {
 
 func (s *server) me(ctx context.Context, _ *struct{}) (*body[Me], error) {
 	actor := actorOf(ctx)
-	return answer(Me{UserID: actor.UserID, Name: actor.Name, OrganizationID: actor.OrganizationID, Local: s.Settings.Local}), nil
+	me := Me{UserID: actor.UserID, Name: actor.Name, OrganizationID: actor.OrganizationID, Local: s.Settings.Local}
+	if scopesOf(ctx).Allows(accounts.ScopeAdmin) {
+		me.TemporalUI = s.Settings.TemporalUI
+	}
+	return answer(me), nil
 }
 
 func showToken(t models.APIToken) Token {
@@ -200,21 +205,28 @@ func (s *server) signIn(c *gin.Context) {
 }
 
 func (s *server) redeemLink(ctx context.Context, text string) (vault.Secret, accounts.BrowserSession, error) {
-	var none vault.Secret
+	var secret vault.Secret
+	var session accounts.BrowserSession
 	hash, err := accounts.Parse(accounts.SignInLink, text)
 	if err != nil {
-		return none, accounts.BrowserSession{}, err
+		return secret, session, err
 	}
-	user, err := s.Store.System().RedeemSignInLink(ctx, hash[:])
-	if err != nil {
-		return none, accounts.BrowserSession{}, models.NewProblem(models.KindUnauthenticated, "auth.link",
+	err = s.Store.System().SignIn(ctx, hash[:], func(link store.SignInLink) store.Session {
+		secret, session = accounts.NewSession(link.OrganizationID, link.UserID, s.Now())
+		stored := store.Session{
+			Hash: session.Hash[:], OrganizationID: session.OrganizationID, UserID: session.UserID, ExpiresAt: session.ExpiresAt,
+		}
+		if link.Operator {
+			session.Operate(s.Now())
+			stored.OperatesUntil = &session.OperatesUntil
+		}
+		return stored
+	})
+	if models.HasCode(err, "auth.unknown") {
+		err = models.NewProblem(models.KindUnauthenticated, "auth.link",
 			"This sign-in link was used or has expired.", "On the server, 'scratch sign-in' makes a new one; so does starting 'scratch dev' again.").Because(err)
 	}
-	secret, session := accounts.NewSession(user.OrganizationID, user.ID, s.Now())
-	return secret, session, s.Store.System().CreateSession(ctx, store.Session{
-		Hash: session.Hash[:], OrganizationID: session.OrganizationID, UserID: session.UserID,
-		CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, LastUsedAt: session.CreatedAt,
-	})
+	return secret, session, err
 }
 
 func (s *server) signOut(c *gin.Context) {

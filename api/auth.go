@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -138,12 +137,38 @@ func (s *server) identify(c *gin.Context) (asker, error) {
 		}
 		return s.actorByToken(ctx, strings.TrimSpace(text))
 	}
+	return s.actorBySession(c)
+}
+
+// actorBySession is who is signed in in the browser that asks; nobody is no
+// error.
+func (s *server) actorBySession(c *gin.Context) (asker, error) {
 	hash, ok := s.cookie(c.Request).Read(c.Request)
 	if !ok {
 		return asker{}, nil
 	}
-	_, actor, err := s.Store.System().SessionByHash(ctx, hash[:])
-	return asker{actor: actor, scopes: sessionScopes()}, err
+	session, actor, err := s.Store.System().SessionByHash(c.Request.Context(), hash[:])
+	if err != nil {
+		return asker{}, err
+	}
+	s.keepSignedIn(c, session)
+	return asker{actor: actor, scopes: sessionScopes()}, nil
+}
+
+// keepSignedIn lets a session live on with a visit, in the store and in the
+// browser. Where that fails, nothing is lost yet: the next visit tries again.
+func (s *server) keepSignedIn(c *gin.Context, session store.Session) {
+	expires, changed := accounts.Extended(session.ExpiresAt, s.Now())
+	if !changed {
+		return
+	}
+	if err := s.Store.System().ExtendSession(c.Request.Context(), session.Hash, expires); err != nil {
+		s.Log.WarnContext(c.Request.Context(), "a browser's session could not be extended", "error", err)
+		return
+	}
+	if cookie, ok := s.cookie(c.Request).Renew(c.Request, expires); ok {
+		http.SetCookie(c.Writer, cookie)
+	}
 }
 
 // actorByToken is who an API token acts for.
@@ -162,9 +187,5 @@ func sessionScopes() accounts.Scopes { return accounts.AllScopes().Without(accou
 
 // cookie is how browsers of this server keep their session.
 func (s *server) cookie(r *http.Request) accounts.Cookie {
-	_, port, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		port = ""
-	}
-	return accounts.Cookie{Port: port, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://")}
+	return accounts.CookieFor(r, s.Settings.PublicURL)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scratch-platform/scratch/api"
 	"github.com/scratch-platform/scratch/internal/accounts"
+	"github.com/scratch-platform/scratch/models/store"
 )
 
 func TestEveryRouteNeedsASignIn(t *testing.T) {
@@ -197,7 +198,9 @@ func TestTicketsAreGoodOnce(t *testing.T) {
 func TestSignInLinkIsGoodOnce(t *testing.T) {
 	g := newStage(t)
 	secret, once := accounts.NewSignInLink(g.org.ID, g.user.ID, time.Now())
-	require.NoError(t, g.store.System().CreateSignInLink(t.Context(), once.Hash[:], g.user, once.ExpiresAt))
+	require.NoError(t, g.store.System().CreateSignInLink(t.Context(), store.SignInLink{
+		Hash: once.Hash[:], OrganizationID: g.org.ID, UserID: g.user.ID, ExpiresAt: once.ExpiresAt,
+	}))
 	answer := g.send(t, scenario{method: "GET", path: "/sign-in?key=" + secret.Reveal(), anonymous: true})
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusSeeOther, answer.StatusCode)
@@ -210,6 +213,38 @@ func TestSignInLinkIsGoodOnce(t *testing.T) {
 	g.play(t, scenario{method: "GET", path: "/sign-in?key=" + secret.Reveal(), anonymous: true, status: 401, code: "auth.link"})
 	g.play(t, scenario{method: "POST", path: "/sign-out", anonymous: true, header: signedIn, status: 204})
 	g.play(t, scenario{method: "GET", path: "/api/v1/me", anonymous: true, header: signedIn, status: 401})
+}
+
+// Breaks when a browser that is used is signed out after thirty days, in the store
+// or by its cookie's end, or when every request writes.
+func TestAVisitKeepsABrowserSignedIn(t *testing.T) {
+	g := newStage(t)
+	for name, c := range map[string]struct {
+		left     time.Duration
+		extended bool
+	}{"signed in just now": {accounts.SessionLife, false}, "not there for two weeks": {accounts.SessionLife - 14*24*time.Hour, true}} {
+		secret, session := accounts.NewSession(g.org.ID, g.user.ID, time.Now())
+		expires := time.Now().Add(c.left)
+		require.NoError(t, g.store.System().CreateSession(t.Context(), store.Session{
+			Hash: session.Hash[:], OrganizationID: g.org.ID, UserID: g.user.ID, ExpiresAt: expires,
+		}))
+		cookie := accounts.CookieFor(&http.Request{Host: strings.TrimPrefix(g.http.URL, "http://")}, "").Name()
+		answer := g.send(t, scenario{method: "GET", path: "/api/v1/me", anonymous: true, header: map[string]string{"Cookie": cookie + "=" + secret.Reveal()}})
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusOK, answer.StatusCode, name)
+		stored, _, err := g.store.System().SessionByHash(t.Context(), session.Hash[:])
+		require.NoError(t, err)
+		if !c.extended {
+			require.WithinDuration(t, expires, stored.ExpiresAt, time.Second, name)
+			require.Empty(t, answer.Cookies(), name)
+			continue
+		}
+		require.WithinDuration(t, time.Now().Add(accounts.SessionLife), stored.ExpiresAt, time.Minute, name)
+		require.Len(t, answer.Cookies(), 1, name)
+		require.Equal(t, cookie, answer.Cookies()[0].Name)
+		require.Equal(t, secret.Reveal(), answer.Cookies()[0].Value)
+		require.WithinDuration(t, stored.ExpiresAt, answer.Cookies()[0].Expires, 2*time.Second, name)
+	}
 }
 
 func TestDocsAreServedOffline(t *testing.T) {

@@ -53,6 +53,7 @@ type Settings struct {
 	PublicURL   string   // what browsers call this server; its origin is the one allowed
 	Origins     []string // further origins allowed, such as a front-end dev server
 	Local       bool     // local mode: loopback only, Host checked
+	TemporalUI  string   // the namespace's page in Temporal's Web UI; empty when there is none
 	UploadLimit int64    // bytes
 	RatePerUser float64  // requests a second per principal
 	RateBurst   int

@@ -17,14 +17,7 @@ import (
 // download: each service is run as the file says, in the order it says.
 func TestEverythingComesUp(t *testing.T) {
 	s := newStage(t)
-	s.databases()
-	s.redis()
-	host, port := s.admin.Hostname(), s.admin.Port()
-	s.job("temporal-schema", "SQL_HOST="+host, "SQL_PORT="+port, "SQL_USER=temporal"+s.suffix,
-		"TEMPORAL_DATABASE=temporal"+s.suffix, "VISIBILITY_DATABASE=temporal_visibility"+s.suffix)
-	s.temporal()
-	s.job("temporal-namespace")
-	s.job("migrate")
+	s.servers()
 	worker := s.serve("worker")
 	s.job("deploy")
 	frontend := s.serve("frontend")
@@ -49,6 +42,19 @@ func TestEverythingComesUp(t *testing.T) {
 		p.stop()
 		require.NoError(t, p.err, "%s did not end in order", p.name)
 	}
+}
+
+// servers brings up what is not ours, and the schemas.
+func (s *stage) servers() {
+	s.t.Helper()
+	s.databases()
+	s.redis()
+	host, port := s.admin.Hostname(), s.admin.Port()
+	s.job("temporal-schema", "SQL_HOST="+host, "SQL_PORT="+port, "SQL_USER=temporal"+s.suffix,
+		"TEMPORAL_DATABASE=temporal"+s.suffix, "VISIBILITY_DATABASE=temporal_visibility"+s.suffix)
+	s.temporal()
+	s.job("temporal-namespace")
+	s.job("migrate")
 }
 
 func ask(t *testing.T, method, address string, header map[string]string) (int, string) {
@@ -122,8 +128,9 @@ func (s *stage) doctorIsContent() {
 	require.NoError(s.t, err, output)
 }
 
-// payloadsAreDecodedForTheUI: the Web UI's browser is let through to the codec
-// endpoint that the file gives it.
+// payloadsAreDecodedForTheUI: the Web UI's page may ask the codec endpoint that
+// the file gives it, with the session's cookie; an operator's link opens a session
+// for which that answers. `make e2e` looks at it in a browser.
 func (s *stage) payloadsAreDecodedForTheUI(at string) {
 	s.t.Helper()
 	ui := s.project.Services["temporal-ui"].Environment
@@ -135,6 +142,7 @@ func (s *stage) payloadsAreDecodedForTheUI(at string) {
 	})
 	require.Less(s.t, status, 300, text)
 	require.Contains(s.t, text, origin)
+	require.Equal(s.t, "true", *ui["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"], "the browser keeps its session to itself")
 	status, text = ask(s.t, http.MethodPost, at+path+"/decode", map[string]string{"Origin": origin})
 	require.Equal(s.t, http.StatusUnauthorized, status, "payloads are shown to whoever asks: %s", text)
 }

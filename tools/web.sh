@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What make does with the page in web/: tools/web.sh build|lint|test|e2e [TEST…]
+# What make does with the page in web/: tools/web.sh build|lint|test|e2e|e2e-temporal [TEST…]
 #
 # build  without npm says so and goes on: the binary then carries a note.
 # lint, test and e2e fail without npm: nothing is skipped silently.
 # e2e    drives bin/scratch with Chromium. The tests find both in
 #        SCRATCH_TEST_BINARY and SCRATCH_TEST_CHROMIUM.
+# e2e-temporal  drives Temporal's own Web UI; the Go tests that run it say where.
 set -euo pipefail
 cd "$(dirname "$0")/../web"
 
@@ -67,17 +68,17 @@ case ${1:-} in
     install_modules
     npm run --silent "$1"
     ;;
-  e2e)
+  e2e | e2e-temporal)
     # The suite is part of the page; before there is one there is nothing to run.
     [[ -e e2e/vitest.config.ts ]] || exit 0
     need_npm
     install_modules
     SCRATCH_TEST_CHROMIUM=${SCRATCH_TEST_CHROMIUM:-$(chromium)}
     export SCRATCH_TEST_CHROMIUM SCRATCH_TEST_BINARY="$PWD/../bin/scratch"
-    npm run --silent e2e -- "${@:2}"
+    npm run --silent "$1" -- "${@:2}"
     ;;
   *)
-    echo "usage: tools/web.sh build|lint|test|e2e" >&2
+    echo "usage: tools/web.sh build|lint|test|e2e|e2e-temporal" >&2
     exit 2
     ;;
 esac

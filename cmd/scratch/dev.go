@@ -90,7 +90,7 @@ func runDev(ctx context.Context, f devFlags) (err error) {
 	if err := s.observed.serve(running, settings, group, s.log); err != nil {
 		return err
 	}
-	handler := s.handler(true, engine.UIURL()) //nolint:contextcheck // requests bring their own
+	handler := s.handler(true) //nolint:contextcheck // requests bring their own
 	group.Go(func() error { return serveHTTP(running, listener, handler, settings.Drain) })
 	s.run(running, group)
 	if f.demo {
@@ -178,7 +178,7 @@ func (s *system) signInLocally(ctx context.Context) (token, link string, err err
 	if token, err = s.localToken(ctx, org, user); err != nil {
 		return "", "", err
 	}
-	made, err := signInLink(ctx, s.store, s.settings.PublicURL)
+	made, err := signInLink(ctx, s.store, s.settings.PublicURL, false)
 	return token, made.Link, err
 }
 

@@ -110,7 +110,7 @@ func (s *system) begin(running context.Context, group *errgroup.Group, guard net
 func (s *system) serveRole(running context.Context, group *errgroup.Group, e *entrance) error {
 	var handler http.Handler
 	if s.settings.Role.Serves(config.RoleFrontend) {
-		handler = s.handler(!s.settings.PostgreSQL(), s.settings.TemporalUIURL) //nolint:contextcheck // requests bring their own
+		handler = s.handler(!s.settings.PostgreSQL()) //nolint:contextcheck // requests bring their own
 	} else {
 		handler = api.Health(s.readyAlone, s.sharing.notices, s.log)
 	}
@@ -195,4 +195,21 @@ func (s *system) checkOperator(ctx context.Context, text string) error {
 		return err
 	}
 	return accounts.StoredScopes(token.Scopes).Check(accounts.ScopeOperate)
+}
+
+// checkOperatorSession lets browsers through to the payload codec that an
+// operator's link signed in a while ago (Promise 11).
+func (s *system) checkOperatorSession(r *http.Request) error {
+	hash, ok := accounts.CookieFor(r, s.settings.BaseURL()).Read(r)
+	if !ok {
+		return models.NewProblem(models.KindUnauthenticated, "auth.required", "no session came with the request", "Sign in on the server's own page.")
+	}
+	session, _, err := s.store.System().SessionByHash(r.Context(), hash[:])
+	if err != nil {
+		return err
+	}
+	if session.OperatesUntil == nil || !session.OperatesUntil.After(s.store.Now()) {
+		return models.NewProblem(models.KindForbidden, "auth.not_operator", "this session may not operate, or no longer", "Make a new link with `scratch sign-in --operator`.")
+	}
+	return nil
 }

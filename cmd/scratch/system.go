@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -174,8 +175,9 @@ func (r uploadRows) Upload(ctx context.Context, organizationID, id string) (mode
 }
 
 // handler makes the API with the page.
-func (s *system) handler(local bool, uiOrigin string) http.Handler {
-	authorize := codec.Bearer(s.checkOperator)
+func (s *system) handler(local bool) http.Handler {
+	uiOrigin, uiPage := temporalUI(s.settings.TemporalUIURL, s.settings.TemporalNamespace)
+	authorize := codec.Signed(uiOrigin, s.checkOperator, s.checkOperatorSession)
 	if local {
 		authorize = codec.Local(uiOrigin, s.checkOperator)
 	}
@@ -186,10 +188,21 @@ func (s *system) handler(local bool, uiOrigin string) http.Handler {
 		Page:  web.Handler(web.Options{}), Ready: s.ready, Notices: s.sharing.notices, Log: s.log, Now: s.store.Now,
 		Measures: s.observed.metrics, Metrics: s.observed.metrics.Handler(), Traces: s.observed.traces,
 		Settings: api.Settings{
-			PublicURL: s.settings.BaseURL(), Local: local,
+			PublicURL: s.settings.BaseURL(), Local: local, TemporalUI: uiPage,
 			RatePerUser: requestRate, RateBurst: requestBurst,
 		},
 	})
+}
+
+// temporalUI is the origin of Temporal's Web UI at an address, as browsers tell it,
+// and the page it has for a namespace; both empty where there is none.
+func temporalUI(address, namespace string) (origin, page string) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "", ""
+	}
+	origin = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
+	return origin, u.JoinPath("namespaces", namespace).String()
 }
 
 // Requests a second one principal may send, and how many at once: far above

@@ -1,11 +1,12 @@
 package accounts
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/scratch-platform/scratch/internal/vault"
-	"github.com/scratch-platform/scratch/models"
 )
 
 const (
@@ -16,19 +17,20 @@ const (
 	// sessionRenewal is how much of that may pass before a visit extends it; more
 	// often would write to the store with every request.
 	sessionRenewal = 24 * time.Hour
+	// OperatorLife is how long a session that an operator's link opened may operate.
+	OperatorLife = 12 * time.Hour
 	// TicketLife is how long a browser has to open its WebSocket (DESIGN §10).
 	TicketLife = 30 * time.Second
 )
 
 // OneTime is a sign-in link or a ticket as it is stored: usable once, before it
-// expires. The store marks it used in the same statement that finds it unused.
+// expires. The store takes it away in the statement that finds it.
 type OneTime struct {
 	Kind           Kind
 	Hash           Hash
 	OrganizationID string
 	UserID         string
 	ExpiresAt      time.Time
-	UsedAt         time.Time // zero while unused
 }
 
 // NewSignInLink makes the one-time key of a sign-in link.
@@ -46,22 +48,6 @@ func newOneTime(kind Kind, organizationID, userID string, expires time.Time) (va
 	return key.Text, OneTime{Kind: kind, Hash: key.Hash, OrganizationID: organizationID, UserID: userID, ExpiresAt: expires}
 }
 
-// Use marks it used, or says why it cannot be.
-func (o *OneTime) Use(now time.Time) error {
-	hint := "Ask for a new ticket and connect again."
-	if o.Kind == SignInLink {
-		hint = "Each link works once. On the server, `scratch sign-in` makes a new one; so does starting `scratch dev` again."
-	}
-	switch {
-	case !o.UsedAt.IsZero():
-		return models.NewProblem(models.KindUnauthenticated, "account.key_used", "the link or ticket was used before", hint)
-	case !now.Before(o.ExpiresAt):
-		return models.NewProblem(models.KindUnauthenticated, "account.key_expired", "the link or ticket has expired", hint)
-	}
-	o.UsedAt = now
-	return nil
-}
-
 // BrowserSession is a signed-in browser as it is stored.
 type BrowserSession struct {
 	Hash           Hash
@@ -69,6 +55,9 @@ type BrowserSession struct {
 	UserID         string
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
+	// OperatesUntil is how long it may read the payloads of workflows, of every
+	// organization; zero for a session that never might.
+	OperatesUntil time.Time
 }
 
 // NewSession signs a browser in; the secret goes into its cookie.
@@ -80,18 +69,17 @@ func NewSession(organizationID, userID string, now time.Time) (vault.Secret, Bro
 	}
 }
 
-// Visit checks the session and extends it. changed says that the new expiry is to
-// be stored and the cookie sent again.
-func (s *BrowserSession) Visit(now time.Time) (changed bool, err error) {
-	if !now.Before(s.ExpiresAt) {
-		return false, models.NewProblem(models.KindUnauthenticated, "account.session_expired",
-			"the browser was signed out after 30 days without a visit", "Start `scratch dev` again and open the link it prints.")
+// Operate lets the session operate for a while; it does not go on with visits.
+func (s *BrowserSession) Operate(now time.Time) { s.OperatesUntil = now.Add(OperatorLife) }
+
+// Extended is when a session that ends at expires, and is used now, ends then.
+// changed says that this is to be stored, and the cookie sent again.
+func Extended(expires, now time.Time) (next time.Time, changed bool) {
+	next = now.Add(SessionLife)
+	if next.Sub(expires) < sessionRenewal {
+		return expires, false
 	}
-	if next := now.Add(SessionLife); next.Sub(s.ExpiresAt) >= sessionRenewal {
-		s.ExpiresAt = next
-		return true, nil
-	}
-	return false, nil
+	return next, true
 }
 
 // Cookie says how a browser keeps its session.
@@ -101,6 +89,16 @@ type Cookie struct {
 	Port string
 	// Secure is set where the page is served over HTTPS.
 	Secure bool
+}
+
+// CookieFor is how browsers keep their session with the server that was asked,
+// which users reach under publicURL.
+func CookieFor(r *http.Request, publicURL string) Cookie {
+	_, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		port = ""
+	}
+	return Cookie{Port: port, Secure: strings.HasPrefix(publicURL, "https://")}
 }
 
 // Name is the cookie's name. Over HTTPS the __Host- prefix keeps other hosts of
@@ -135,10 +133,24 @@ func (c Cookie) Clear() *http.Cookie {
 // Read returns the hash of the session that a request carries. ok is false when it
 // carries none, or none that could be ours.
 func (c Cookie) Read(r *http.Request) (h Hash, ok bool) {
+	_, h, ok = c.find(r)
+	return h, ok
+}
+
+// Renew is the cookie that a request carries, with another end. ok as for Read.
+func (c Cookie) Renew(r *http.Request, expires time.Time) (renewed *http.Cookie, ok bool) {
+	secret, _, ok := c.find(r)
+	if !ok {
+		return nil, false
+	}
+	return c.Set(secret, expires), true
+}
+
+func (c Cookie) find(r *http.Request) (vault.Secret, Hash, bool) {
 	for _, cookie := range r.CookiesNamed(c.Name()) {
 		if h, err := Parse(Session, cookie.Value); err == nil {
-			return h, true
+			return vault.NewSecret(cookie.Value), h, true
 		}
 	}
-	return Hash{}, false
+	return vault.Secret{}, Hash{}, false
 }

@@ -53,21 +53,28 @@ func TestLinksAndTicketsWorkOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		org, actor := newOrg(t, s)
-		user, err := org.User(ctx, actor.UserID)
-		require.NoError(t, err)
 		y := s.System()
-		require.NoError(t, y.CreateSignInLink(ctx, []byte("l"), user, s.now().Add(time.Minute)))
-		got, err := y.RedeemSignInLink(ctx, []byte("l"))
+		link := SignInLink{Hash: []byte("l"), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(time.Minute)}
+		signIn := func(hash string) error {
+			return y.SignIn(ctx, []byte(hash), func(l SignInLink) Session {
+				return Session{Hash: []byte("of " + hash), OrganizationID: l.OrganizationID, UserID: l.UserID, ExpiresAt: s.now().Add(time.Hour)}
+			})
+		}
+		require.NoError(t, y.CreateSignInLink(ctx, link))
+		require.NoError(t, signIn("l"))
+		_, who, err := y.SessionByHash(ctx, []byte("of l"))
 		require.NoError(t, err)
-		require.Equal(t, user, got)
-		_, err = y.RedeemSignInLink(ctx, []byte("l"))
-		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
-		require.NoError(t, y.CreateSignInLink(ctx, []byte("late"), user, s.now().Add(-time.Second)))
-		_, err = y.RedeemSignInLink(ctx, []byte("late"))
-		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
+		require.Equal(t, actor.UserID, who.UserID)
+		require.True(t, models.HasCode(signIn("l"), "auth.unknown"), "a link was good twice")
+		link.Hash, link.ExpiresAt = []byte("late"), s.now().Add(-time.Second)
+		require.NoError(t, y.CreateSignInLink(ctx, link))
+		require.True(t, models.HasCode(signIn("late"), "auth.unknown"), "a link was good after its time")
+		events, _, err := org.ListAudit(ctx, Page{})
+		require.NoError(t, err)
+		require.Empty(t, events, "an operator's sign-in was noted where nobody may operate")
 
 		require.NoError(t, org.CreateTicket(ctx, []byte("t"), actor))
-		who, err := y.RedeemTicket(ctx, []byte("t"))
+		who, err = y.RedeemTicket(ctx, []byte("t"))
 		require.NoError(t, err)
 		require.Equal(t, actor, who)
 		_, err = y.RedeemTicket(ctx, []byte("t"))
@@ -84,9 +91,45 @@ func TestLinksAndTicketsWorkOnce(t *testing.T) {
 		found, whose, err := y.SessionByHash(ctx, session.Hash)
 		require.NoError(t, err)
 		require.Equal(t, actor.UserID, found.UserID)
+		require.Nil(t, found.OperatesUntil)
+		require.NoError(t, y.ExtendSession(ctx, session.Hash, s.now().Add(3*time.Hour)))
+		extended, _, err := y.SessionByHash(ctx, session.Hash)
+		require.NoError(t, err)
+		require.WithinDuration(t, found.ExpiresAt.Add(2*time.Hour), extended.ExpiresAt, time.Minute)
 		require.Equal(t, models.Actor{OrganizationID: org.ID(), UserID: actor.UserID, Name: actor.Name}, whose)
 		require.NoError(t, y.DeleteSession(ctx, session.Hash))
 		_, _, err = y.SessionByHash(ctx, session.Hash)
 		require.True(t, models.HasCode(err, "auth.unknown"), "%v", err)
+	})
+}
+
+// Breaks when an operator's link opens a session that may not operate, when its
+// use is not in the audit log, or when a link is used up although no session came
+// of it.
+func TestAnOperatorSignsIn(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor := newOrg(t, s)
+		y := s.System()
+		link := SignInLink{Hash: []byte("o"), OrganizationID: org.ID(), UserID: actor.UserID, Operator: true, ExpiresAt: s.now().Add(time.Minute)}
+		require.NoError(t, y.CreateSignInLink(ctx, link))
+		until := s.now().Add(time.Hour)
+		open := func(user string) func(SignInLink) Session {
+			return func(l SignInLink) Session {
+				require.True(t, l.Operator)
+				return Session{Hash: []byte("s"), OrganizationID: l.OrganizationID, UserID: user, ExpiresAt: s.now().Add(2 * time.Hour), OperatesUntil: &until}
+			}
+		}
+		require.Error(t, y.SignIn(ctx, link.Hash, open(models.NewID(models.PrefixUser))), "a session of nobody")
+		require.NoError(t, y.SignIn(ctx, link.Hash, open(actor.UserID)), "the link was used up by a sign-in that failed")
+		session, _, err := y.SessionByHash(ctx, []byte("s"))
+		require.NoError(t, err)
+		require.NotNil(t, session.OperatesUntil)
+		require.WithinDuration(t, until, *session.OperatesUntil, time.Millisecond)
+		events, _, err := org.ListAudit(ctx, Page{})
+		require.NoError(t, err)
+		require.Len(t, events, 1)
+		require.Equal(t, "operator.signed_in", events[0].Action)
+		require.Equal(t, actor.UserID, events[0].UserID)
 	})
 }

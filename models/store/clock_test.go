@@ -104,15 +104,18 @@ func TestAWrongClockEndsNothingEarlyOrLate(t *testing.T) {
 		ctx := t.Context()
 		org, actor, table := posts(t, right)
 		stores := map[string]*Store{"right": right, "wrong": wrong}
-		user := models.User{ID: actor.UserID, OrganizationID: org.ID()}
 		for by, made := range stores {
 			for at, used := range stores {
 				hash := []byte("hash made " + by + " used " + at)
 				require.NoError(t, made.Org(org.ID()).CreateTicket(ctx, append(hash, 't'), actor))
 				_, err := used.System().RedeemTicket(ctx, append(hash, 't'))
 				require.NoError(t, err, "a ticket made by the %s one, at the %s one", by, at)
-				require.NoError(t, made.System().CreateSignInLink(ctx, append(hash, 'l'), user, made.Now().Add(10*time.Minute)))
-				_, err = used.System().RedeemSignInLink(ctx, append(hash, 'l'))
+				require.NoError(t, made.System().CreateSignInLink(ctx, SignInLink{
+					Hash: append(hash, 'l'), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: made.Now().Add(10 * time.Minute),
+				}))
+				err = used.System().SignIn(ctx, append(hash, 'l'), func(l SignInLink) Session {
+					return Session{Hash: append(hash, 'i'), OrganizationID: l.OrganizationID, UserID: l.UserID, ExpiresAt: used.Now().Add(time.Hour)}
+				})
 				require.NoError(t, err, "a link made by the %s one, at the %s one", by, at)
 				require.NoError(t, made.System().CreateSession(ctx, Session{
 					Hash: append(hash, 's'), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: made.Now().Add(10 * time.Minute),

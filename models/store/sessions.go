@@ -22,19 +22,27 @@ type Session struct {
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 	LastUsedAt     time.Time
+	// OperatesUntil is how long it may read the payloads of every organization's
+	// workflows; nil for sessions that never might.
+	OperatesUntil *time.Time
 }
 
 type sessionRow Session
 
 func (sessionRow) TableName() string { return "sessions" }
 
-type signInLinkRow struct {
+// SignInLink is a one-time link that signs a browser in. It is known by its hash
+// alone.
+type SignInLink struct {
 	Hash           []byte
 	OrganizationID string
 	UserID         string
+	Operator       bool // the session that it opens may operate for a while
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 }
+
+type signInLinkRow SignInLink
 
 func (signInLinkRow) TableName() string { return "sign_in_links" }
 
@@ -49,24 +57,24 @@ type wsTicketRow struct {
 
 func (wsTicketRow) TableName() string { return "ws_tickets" }
 
-// CreateSignInLink stores a one-time link by its hash, for a user of an
-// organization, valid until expires.
-func (y *System) CreateSignInLink(ctx context.Context, hash []byte, user models.User, expires time.Time) error {
-	return y.s.Org(user.OrganizationID).tx(ctx, func(tx *Tx) error {
-		if err := tx.knownUser(user.ID); err != nil {
+// CreateSignInLink stores a one-time link by its hash. The store sets when it was
+// made.
+func (y *System) CreateSignInLink(ctx context.Context, link SignInLink) error {
+	return y.s.Org(link.OrganizationID).tx(ctx, func(tx *Tx) error {
+		if err := tx.knownUser(link.UserID); err != nil {
 			return err
 		}
-		return tx.db.Create(&signInLinkRow{
-			Hash: hash, OrganizationID: tx.org, UserID: user.ID, CreatedAt: tx.now, ExpiresAt: stored(expires),
-		}).Error
+		row := signInLinkRow(link)
+		row.CreatedAt, row.ExpiresAt = tx.now, stored(row.ExpiresAt)
+		return tx.db.Create(&row).Error
 	})
 }
 
-// RedeemSignInLink uses a link up and gives its user. A link that is unknown,
-// used or expired is "auth.unknown".
-func (y *System) RedeemSignInLink(ctx context.Context, hash []byte) (models.User, error) {
-	var user models.User
-	err := y.tx(ctx, func(tx *Tx) error {
+// SignIn uses a link up and stores the session that open makes of it, both or
+// neither. A link that is unknown, used or expired, or whose user is gone, is
+// "auth.unknown". An operator's sign-in is noted in the organization's audit log.
+func (y *System) SignIn(ctx context.Context, hash []byte, open func(SignInLink) Session) error {
+	return y.tx(ctx, func(tx *Tx) error {
 		var rows []signInLinkRow
 		err := tx.db.Clauses(clause.Returning{}).Where("hash = ?", hash).Delete(&rows).Error
 		if err != nil {
@@ -75,29 +83,37 @@ func (y *System) RedeemSignInLink(ctx context.Context, hash []byte) (models.User
 		if len(rows) == 0 || !rows[0].ExpiresAt.After(tx.now) {
 			return unknownCredential()
 		}
-		user, err = tx.user(rows[0].OrganizationID, rows[0].UserID)
-		return err
+		link := SignInLink(rows[0])
+		inside := *tx
+		inside.org = link.OrganizationID
+		if err := inside.openSession(open(link)); err != nil || !link.Operator {
+			return err
+		}
+		who := models.Actor{OrganizationID: link.OrganizationID, UserID: link.UserID}
+		return inside.audit(who, "operator.signed_in", link.UserID, struct{}{})
 	})
-	return user, err
-}
-
-func (tx *Tx) user(organizationID, id string) (models.User, error) {
-	var row userRow
-	if err := tx.db.Where("organization_id = ? AND id = ?", organizationID, id).Take(&row).Error; err != nil {
-		return models.User{}, tx.s.one(tx.ctx, "user", id, err)
-	}
-	return row.user(), nil
 }
 
 // CreateSession stores a browser session by its hash.
 func (y *System) CreateSession(ctx context.Context, session Session) error {
-	return y.s.Org(session.OrganizationID).tx(ctx, func(tx *Tx) error {
-		if err := tx.knownUser(session.UserID); err != nil {
-			return err
-		}
-		row := sessionRow(session)
-		row.CreatedAt, row.LastUsedAt, row.ExpiresAt = tx.now, tx.now, stored(row.ExpiresAt)
-		return tx.db.Create(&row).Error
+	return y.s.Org(session.OrganizationID).tx(ctx, func(tx *Tx) error { return tx.openSession(session) })
+}
+
+func (tx *Tx) openSession(session Session) error {
+	if err := tx.knownUser(session.UserID); err != nil {
+		return err
+	}
+	row := sessionRow(session)
+	row.OrganizationID = tx.org
+	row.CreatedAt, row.LastUsedAt, row.ExpiresAt, row.OperatesUntil = tx.now, tx.now, stored(row.ExpiresAt), storedPtr(row.OperatesUntil)
+	return tx.db.Create(&row).Error
+}
+
+// ExtendSession moves a session's end; one that is gone meanwhile stays gone.
+func (y *System) ExtendSession(ctx context.Context, hash []byte, expires time.Time) error {
+	return y.tx(ctx, func(tx *Tx) error {
+		return tx.db.Model(&sessionRow{}).Where("hash = ?", hash).
+			Updates(map[string]any{"expires_at": stored(expires), "last_used_at": tx.now}).Error
 	})
 }
 
@@ -154,4 +170,12 @@ func (y *System) RedeemTicket(ctx context.Context, hash []byte) (models.Actor, e
 		return err
 	})
 	return actor, err
+}
+
+func (tx *Tx) user(organizationID, id string) (models.User, error) {
+	var row userRow
+	if err := tx.db.Where("organization_id = ? AND id = ?", organizationID, id).Take(&row).Error; err != nil {
+		return models.User{}, tx.s.one(tx.ctx, "user", id, err)
+	}
+	return row.user(), nil
 }

@@ -57,7 +57,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return stop
 }
 
-function findChromium(): string {
+/** The program to drive: SCRATCH_TEST_CHROMIUM, or the first one installed. */
+export function findChromium(): string {
   const named = process.env.SCRATCH_TEST_CHROMIUM
   const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
   const found = named || places.find(existsSync)

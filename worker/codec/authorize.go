@@ -17,7 +17,7 @@ type Authorize func(*http.Request) error
 // CheckToken tells whether a bearer token is an operator's; nil is yes.
 type CheckToken func(ctx context.Context, token string) error
 
-// Bearer lets requests with an operator's token pass: the rule in production.
+// Bearer lets requests with an operator's token pass.
 func Bearer(check CheckToken) Authorize {
 	return func(r *http.Request) error {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -26,6 +26,28 @@ func Bearer(check CheckToken) Authorize {
 		}
 		if err := check(r.Context(), strings.TrimSpace(token)); err != nil {
 			return unauthorized("the token is not accepted").Because(err)
+		}
+		return nil
+	}
+}
+
+// CheckSession tells whether a request carries the session of a browser whose
+// person may operate; nil is yes.
+type CheckSession func(*http.Request) error
+
+// Signed is the rule in production: besides a token, the Temporal Web UI passes by
+// its exact origin in a browser in which an operator is signed in. Browsers send
+// the session's cookie to the endpoint only where both are on one site. Whoever
+// sends a token is judged by that alone.
+func Signed(uiOrigin string, token CheckToken, session CheckSession) Authorize {
+	bearer := Bearer(token)
+	return func(r *http.Request) error {
+		// Promise 11: the browser tells the page that asks, and no page can feign it.
+		if uiOrigin == "" || r.Header.Get("Origin") != uiOrigin || r.Header.Get("Authorization") != "" {
+			return bearer(r)
+		}
+		if err := session(r); err != nil {
+			return unauthorized("no operator is signed in in this browser").Because(err)
 		}
 		return nil
 	}
@@ -61,5 +83,6 @@ func loopback(address string) bool {
 func unauthorized(detail string) *models.Problem {
 	return models.NewProblem(models.KindUnauthenticated, "codec.unauthenticated", detail,
 		"Send an operator's API token: `temporal … --codec-endpoint <url>/codec --codec-auth \"Bearer $(cat <data-dir>/api-token)\"`. "+
-			"The Temporal Web UI passes by itself on the machine where `scratch dev` runs.")
+			"For Temporal's Web UI, open a link that `scratch sign-in --operator` makes, in the same browser; "+
+			"on the machine where `scratch dev` runs it passes by itself.")
 }

@@ -25,6 +25,13 @@ func checkToken(_ context.Context, token string) error {
 	return nil
 }
 
+func checkSession(r *http.Request) error {
+	if cookie, err := r.Cookie("session"); err != nil || cookie.Value != "operator" {
+		return errors.New("no operator")
+	}
+	return nil
+}
+
 func serve(t *testing.T, authorize Authorize) (*httptest.Server, *Codec) {
 	t.Helper()
 	c := New(openVault(t))
@@ -61,7 +68,7 @@ func TestRemoteCodecRoundTrip(t *testing.T) {
 }
 
 func TestWhoMayDecode(t *testing.T) {
-	local, bearer := Local(uiOrigin, checkToken), Bearer(checkToken)
+	local, signed := Local(uiOrigin, checkToken), Signed(uiOrigin, checkToken, checkSession)
 	request := func(remote, host, origin, authorization string) *http.Request {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/codec/decode", nil)
 		r.RemoteAddr, r.Host = remote, host
@@ -69,11 +76,20 @@ func TestWhoMayDecode(t *testing.T) {
 		r.Header.Set("Authorization", authorization)
 		return r
 	}
+	operator := func(r *http.Request) *http.Request {
+		r.AddCookie(&http.Cookie{Name: "session", Value: "operator"})
+		return r
+	}
 	cases := []struct {
 		name          string
 		request       *http.Request
-		local, bearer bool
+		local, signed bool
 	}{
+		{"an operator's browser on the Web UI's page", operator(request("9.9.9.9:1", "scratch.example", uiOrigin, "")), false, true},
+		{"an operator's browser on another page", operator(request("9.9.9.9:1", "scratch.example", "https://evil.example", "")), false, false},
+		{"an operator's browser on no page", operator(request("9.9.9.9:1", "scratch.example", "", "")), false, false},
+		{"an operator's browser with a wrong token", operator(request("9.9.9.9:1", "scratch.example", uiOrigin, "Bearer bad")), false, false},
+		{"another's browser on the Web UI's page, from elsewhere", request("9.9.9.9:1", "scratch.example", uiOrigin, ""), false, false},
 		{"token", request("9.9.9.9:1", "scratch.example", "", "Bearer good"), true, true},
 		{"token, scheme in lower case", request("9.9.9.9:1", "scratch.example", "", "bearer good"), true, true},
 		{"wrong token", request("127.0.0.1:1", "127.0.0.1:3010", "", "Bearer bad"), false, false},
@@ -89,8 +105,9 @@ func TestWhoMayDecode(t *testing.T) {
 	}
 	for _, c := range cases {
 		require.Equal(t, c.local, local(c.request) == nil, "local: "+c.name)
-		require.Equal(t, c.bearer, bearer(c.request) == nil, "elsewhere: "+c.name)
+		require.Equal(t, c.signed, signed(c.request) == nil, "elsewhere: "+c.name)
 	}
+	require.Error(t, Signed("", checkToken, checkSession)(operator(request("127.0.0.1:1", "127.0.0.1", "", ""))), "no UI, no session")
 	require.Error(t, Local("", checkToken)(request("127.0.0.1:1", "127.0.0.1", "", "")), "no UI is no exception")
 }
 

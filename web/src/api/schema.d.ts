@@ -1438,6 +1438,8 @@ export interface components {
             local: boolean;
             name: string;
             organization_id: string;
+            /** @description The namespace's page in Temporal's Web UI, for administrators; below it, workflows/{workflow_id}/{run_id} is a job's run. */
+            temporal_ui?: string;
             user_id: string;
         };
         NameBodyBody: {
