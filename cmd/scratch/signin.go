@@ -60,10 +60,10 @@ func signInLink(ctx context.Context, s *store.Store, base string, operator bool)
 	if err != nil {
 		return madeLink{}, err
 	}
-	secret, once := accounts.NewSignInLink(org.ID, user.ID, s.Now())
-	link := store.SignInLink{Hash: once.Hash[:], OrganizationID: org.ID, UserID: user.ID, Operator: operator, ExpiresAt: once.ExpiresAt}
+	key, expires := accounts.NewSignInLink(s.Now())
+	link := store.SignInLink{Hash: key.Hash[:], OrganizationID: org.ID, UserID: user.ID, Operator: operator, ExpiresAt: expires}
 	if err := s.System().CreateSignInLink(ctx, link); err != nil {
 		return madeLink{}, err
 	}
-	return madeLink{Link: base + "/sign-in?key=" + secret.Reveal(), ExpiresAt: once.ExpiresAt.UTC(), Operator: operator}, nil
+	return madeLink{Link: base + "/sign-in?key=" + key.Text.Reveal(), ExpiresAt: expires.UTC(), Operator: operator}, nil
 }

@@ -34,13 +34,6 @@ var keyEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPad
 // Hash is what is stored of a key: SHA-256 over its kind and its random bits.
 type Hash [sha256.Size]byte
 
-// Equal compares in constant time.
-func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
-
-// Matches compares with a stored hash in constant time; one of another length
-// never matches.
-func (h Hash) Matches(stored []byte) bool { return subtle.ConstantTimeCompare(h[:], stored) == 1 }
-
 // Key is a freshly minted key: Text is shown to its owner once, Hash is stored.
 type Key struct {
 	Text vault.Secret
@@ -75,16 +68,6 @@ func Parse(kind Kind, text string) (Hash, error) {
 		return Hash{}, keyProblem("account.key_mistyped", "a character of it was changed")
 	}
 	return hash(kind, secret), nil
-}
-
-// Shown is the part of an API token by which its owner recognises it in a list;
-// 20 of its 256 bits.
-func Shown(text vault.Secret) string {
-	const shown = len(APIToken) + 1 + 4
-	if s := text.Reveal(); len(s) > shown {
-		return s[:shown] + "…"
-	}
-	return ""
 }
 
 func format(kind Kind, secret []byte) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/scratch-platform/scratch/models"
 )
@@ -103,29 +102,4 @@ func (s Scopes) String() string {
 		names[i] = string(scope)
 	}
 	return strings.Join(names, ", ")
-}
-
-// Grant is what a key that was found and accepted allows.
-type Grant struct {
-	OrganizationID string
-	UserID         string
-	Scopes         Scopes
-	SnapshotID     string    // the one snapshot it is for; empty for all of the organization
-	ExpiresAt      time.Time // zero for never
-}
-
-// Check says whether the grant covers an action on a snapshot ("" for none) now.
-func (g Grant) Check(now time.Time, scope Scope, snapshotID string) error {
-	switch {
-	case !g.ExpiresAt.IsZero() && !now.Before(g.ExpiresAt):
-		return models.NewProblem(models.KindUnauthenticated, "account.key_expired",
-			"the key expired at "+g.ExpiresAt.UTC().Format(time.RFC3339), "Sign in again, or make a new API token.")
-	case !g.Scopes.Allows(scope):
-		return g.Scopes.Check(scope)
-	case g.SnapshotID != "" && g.SnapshotID != snapshotID:
-		// Not found, as for another tenant's: the key must not learn what else exists.
-		return models.NewProblem(models.KindNotFound, "account.snapshot_not_found",
-			"there is no such snapshot for this key", "The key is for one snapshot only; use one that is for the organization.")
-	}
-	return nil
 }

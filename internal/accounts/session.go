@@ -19,33 +19,11 @@ const (
 	sessionRenewal = 24 * time.Hour
 	// OperatorLife is how long a session that an operator's link opened may operate.
 	OperatorLife = 12 * time.Hour
-	// TicketLife is how long a browser has to open its WebSocket (DESIGN §10).
-	TicketLife = 30 * time.Second
 )
 
-// OneTime is a sign-in link or a ticket as it is stored: usable once, before it
-// expires. The store takes it away in the statement that finds it.
-type OneTime struct {
-	Kind           Kind
-	Hash           Hash
-	OrganizationID string
-	UserID         string
-	ExpiresAt      time.Time
-}
-
-// NewSignInLink makes the one-time key of a sign-in link.
-func NewSignInLink(organizationID, userID string, now time.Time) (vault.Secret, OneTime) {
-	return newOneTime(SignInLink, organizationID, userID, now.Add(SignInLinkLife))
-}
-
-// NewTicket makes the one-time key that opens a WebSocket.
-func NewTicket(organizationID, userID string, now time.Time) (vault.Secret, OneTime) {
-	return newOneTime(Ticket, organizationID, userID, now.Add(TicketLife))
-}
-
-func newOneTime(kind Kind, organizationID, userID string, expires time.Time) (vault.Secret, OneTime) {
-	key := Mint(kind)
-	return key.Text, OneTime{Kind: kind, Hash: key.Hash, OrganizationID: organizationID, UserID: userID, ExpiresAt: expires}
+// NewSignInLink makes the key of a sign-in link, and says until when it may be used.
+func NewSignInLink(now time.Time) (key Key, expires time.Time) {
+	return Mint(SignInLink), now.Add(SignInLinkLife)
 }
 
 // BrowserSession is a signed-in browser as it is stored.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -77,7 +76,7 @@ func TestNothingReachesLoopback(t *testing.T) {
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "http://"))
 	require.NoError(t, err)
 
-	client := &http.Client{Transport: Transport(Policy{}), CheckRedirect: CheckRedirect}
+	client := &http.Client{Transport: Transport(Policy{})}
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+":"+port, nil)
 		require.NoError(t, err)
@@ -93,7 +92,7 @@ func TestNothingReachesLoopback(t *testing.T) {
 func TestRedirectIntoThePrivateNetworkIsRefused(t *testing.T) {
 	front := httptest.NewServer(http.RedirectHandler("http://10.0.0.1:1/latest", http.StatusFound))
 	defer front.Close()
-	client := &http.Client{Transport: Transport(Loopback()), CheckRedirect: CheckRedirect}
+	client := &http.Client{Transport: Transport(Loopback())}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL, nil)
 	require.NoError(t, err)
 	response, err := client.Do(request)
@@ -138,23 +137,6 @@ func TestTransportIgnoresProxies(t *testing.T) {
 func TestOnlyTCPIsDialled(t *testing.T) {
 	_, err := DialContext(Loopback())(context.Background(), "unix", "/run/secret.sock")
 	requireRefused(t, err)
-}
-
-func TestRedirectRules(t *testing.T) {
-	at := func(raw string) *http.Request {
-		u, err := url.Parse(raw)
-		require.NoError(t, err)
-		return &http.Request{URL: u}
-	}
-	require.NoError(t, CheckRedirect(at("https://b"), []*http.Request{at("http://a")}))
-	require.NoError(t, CheckRedirect(at("http://b"), []*http.Request{at("http://a")}))
-	requireRefused(t, CheckRedirect(at("http://b"), []*http.Request{at("https://a")}))
-	requireRefused(t, CheckRedirect(at("ftp://b"), []*http.Request{at("http://a")}))
-	many := make([]*http.Request, maxRedirects)
-	for i := range many {
-		many[i] = at("https://a")
-	}
-	requireRefused(t, CheckRedirect(at("https://a"), many))
 }
 
 func requireRefused(t *testing.T, err error) {

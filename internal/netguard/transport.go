@@ -76,24 +76,3 @@ func Transport(p Policy) *http.Transport {
 		ForceAttemptHTTP2:      true,
 	}
 }
-
-// maxRedirects is enough for http→https, www and a language path.
-const maxRedirects = 5
-
-// CheckRedirect is for http.Client: it bounds redirects and refuses those that
-// leave HTTPS, on which a credential would be sent in the clear. Where they lead
-// to is checked by the transport.
-func CheckRedirect(next *http.Request, via []*http.Request) error {
-	if len(via) >= maxRedirects {
-		return models.NewProblem(models.KindInvalid, "network.too_many_redirects",
-			fmt.Sprintf("%s redirects more than %d times.", via[0].URL.Host, maxRedirects),
-			"Enter the address that the redirects lead to.").Because(ErrRefused)
-	}
-	last := via[len(via)-1]
-	if next.URL.Scheme != "https" && (last.URL.Scheme == "https" || next.URL.Scheme != "http") {
-		return models.NewProblem(models.KindInvalid, "network.insecure_redirect",
-			fmt.Sprintf("%s redirects from HTTPS to %s.", last.URL.Host, models.Bound(next.URL.Scheme, 20)),
-			"Correct the redirect at the service, or enter the final HTTPS address.").Because(ErrRefused)
-	}
-	return nil
-}

@@ -74,23 +74,6 @@ func TestTransactionIsAllOrNothing(t *testing.T) {
 	})
 }
 
-// Breaks when a failed step inside a savepoint ends the transaction around it.
-func TestSavepoint(t *testing.T) {
-	eachStore(t, func(t *testing.T, s *Store) {
-		org, _ := newOrg(t, s)
-		require.NoError(t, org.tx(t.Context(), func(tx *Tx) error {
-			err := tx.savepoint(func() error {
-				_, err := tx.exec("INSERT INTO counters (name, value) VALUES (?, 1)", "table_seq")
-				return err
-			})
-			require.True(t, tx.isUnique(err), "%v", err)
-			_, err = tx.exec("INSERT INTO counters (name, value) VALUES (?, 1)", "other")
-			return err
-		}))
-		require.EqualValues(t, 2, count(t, s, "SELECT count(*) FROM counters"))
-	})
-}
-
 // Breaks when the record table cannot be made, used by COPY on the
 // transaction's own connection, or dropped.
 func TestRecordTable(t *testing.T) {

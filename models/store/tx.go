@@ -165,33 +165,6 @@ func (tx *Tx) query(query string, args ...any) (*sql.Rows, error) {
 	return tx.sql.QueryContext(tx.ctx, tx.s.dialect.bind(query), args...)
 }
 
-// savepoint runs fn so that, when it fails, the transaction goes on as if it
-// had not been run. The error of fn is returned as it is.
-func (tx *Tx) savepoint(fn func() error) error {
-	if _, err := tx.exec("SAVEPOINT attempt"); err != nil {
-		return err
-	}
-	err := fn()
-	if err == nil {
-		err = tx.sql.drain(tx.ctx) // what fn queued is part of the attempt
-	}
-	if tx.sql.failed != nil {
-		err, tx.sql.failed = tx.sql.failed, nil
-	}
-	if err != nil {
-		if _, undo := tx.exec("ROLLBACK TO SAVEPOINT attempt"); undo != nil {
-			return undo
-		}
-		_, undo := tx.exec("RELEASE SAVEPOINT attempt")
-		if undo != nil {
-			return undo
-		}
-		return err
-	}
-	_, err = tx.exec("RELEASE SAVEPOINT attempt")
-	return err
-}
-
 // emit adds an event to the transaction. Data is marshalled at once; it is
 // small (ids and changed cells, never tables).
 func (tx *Tx) emit(topic, kind, origin string, data any) error {

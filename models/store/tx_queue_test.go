@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,29 +52,6 @@ func TestAFailedQueuedStatementEndsTheTransaction(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Breaks when what an attempt queued outlives the attempt, or its failure ends
-// what the attempt was meant to be taken back from.
-func TestQueuedStatementsGoBackWithTheirSavepoint(t *testing.T) {
-	eachStore(t, func(t *testing.T, s *Store) {
-		org, _ := newOrg(t, s)
-		insert := func(tx *Tx, name string) error {
-			return tx.queue("INSERT INTO counters (name, value) VALUES (?, 1)", name)
-		}
-		gaveUp := errors.New("gave up")
-		require.NoError(t, org.tx(t.Context(), func(tx *Tx) error {
-			require.NoError(t, insert(tx, "before"))
-			err := tx.savepoint(func() error { return errors.Join(insert(tx, "attempt"), insert(tx, "attempt")) })
-			require.True(t, tx.isUnique(err), "%v", err)
-			err = tx.savepoint(func() error { return errors.Join(insert(tx, "dropped"), gaveUp) })
-			require.ErrorIs(t, err, gaveUp)
-			require.NoError(t, tx.savepoint(func() error { return insert(tx, "kept") }))
-			return insert(tx, "after")
-		}))
-		require.EqualValues(t, 3, count(t, s, "SELECT count(*) FROM counters WHERE name IN ('before', 'kept', 'after')"))
-		require.Zero(t, count(t, s, "SELECT count(*) FROM counters WHERE name IN ('attempt', 'dropped')"))
-	})
 }
 
 // Breaks when a value that marshals itself is stored otherwise when it is
