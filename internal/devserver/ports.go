@@ -3,6 +3,7 @@ package devserver
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -35,28 +36,51 @@ func choosePorts(ctx context.Context, o Options) (ports, error) {
 
 func choosePort(ctx context.Context, wished, not int) (int, error) {
 	if wished == 0 {
-		return freePort(ctx, 0)
+		return FreePort(ctx, not)
 	}
 	var lastErr error
 	for port := wished; port < wished+portsTried && port <= 65535; port++ {
 		if port == not {
 			continue
 		}
-		if _, lastErr = freePort(ctx, port); lastErr == nil {
+		if lastErr = tryPort(ctx, port); lastErr == nil {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("none of %d to %d is free: %w", wished, wished+portsTried-1, lastErr)
 }
 
-// freePort binds the port for a moment. Somebody may take it before the server
+// Ports for servers that may have any. They lie below those that systems give to
+// connections (Linux: from 32768, macOS: from 49152), one of which could take the
+// port before the server that it is meant for.
+const (
+	lowestPort = 20_000
+	anyPorts   = 12_000
+)
+
+// FreePort is a loopback port nobody listens on just now, other than the one
+// named (0: any will do).
+func FreePort(ctx context.Context, not int) (int, error) {
+	var lastErr error
+	for range portsTried {
+		port := lowestPort + rand.IntN(anyPorts) //nolint:gosec // where to look first needs no secrecy
+		if port == not {
+			continue
+		}
+		if lastErr = tryPort(ctx, port); lastErr == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("none of %d ports from %d on is free: %w", portsTried, lowestPort, lastErr)
+}
+
+// tryPort binds the port for a moment. Somebody may take it before the server
 // does; then the server fails to start and says so.
-func freePort(ctx context.Context, port int) (int, error) {
+func tryPort(ctx context.Context, port int) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return listener.Close()
 }

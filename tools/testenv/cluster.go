@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/scratch-platform/scratch/internal/devserver"
 )
 
 // clusterPrefix names our folders below the system's temporary one; the number
@@ -41,7 +42,7 @@ func startCluster(ctx context.Context, bin string) (database, error) {
 	if err := initCluster(ctx, bin, dir, password, owner); err != nil {
 		return database{}, errors.Join(err, removeDir())
 	}
-	port, err := freePort(ctx)
+	port, err := devserver.FreePort(ctx, 0)
 	if err != nil {
 		return database{}, errors.Join(err, removeDir())
 	}
@@ -181,14 +182,4 @@ func (i identity) run(cmd *exec.Cmd, dir string) {
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: i.credential, Setpgid: true}
-}
-
-func freePort(ctx context.Context) (int, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/scratch-platform/scratch/internal/devserver"
 )
 
 // postgresImage is the oldest version that Scratch supports, so that nothing
@@ -22,7 +24,7 @@ func startContainer(ctx context.Context) (database, error) {
 	if err != nil {
 		return database{}, err
 	}
-	port, err := freePort(ctx)
+	port, err := devserver.FreePort(ctx, 0)
 	if err != nil {
 		return database{}, err
 	}

@@ -15,6 +15,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/scratch-platform/scratch/internal/devserver"
 )
 
 // redisImage is what is run where Redis cannot be installed.
@@ -76,7 +78,7 @@ func startRedis(ctx context.Context, program string) (cache, error) {
 		return cache{}, fmt.Errorf("make a folder for the test Redis: %w", err)
 	}
 	removeDir := func() error { return os.RemoveAll(dir) }
-	port, err := freePort(ctx)
+	port, err := devserver.FreePort(ctx, 0)
 	if err != nil {
 		return cache{}, errors.Join(err, removeDir())
 	}
@@ -101,7 +103,7 @@ func startRedisContainer(ctx context.Context) (cache, error) {
 	if err != nil {
 		return cache{}, err
 	}
-	port, err := freePort(ctx)
+	port, err := devserver.FreePort(ctx, 0)
 	if err != nil {
 		return cache{}, err
 	}
