@@ -57,13 +57,14 @@ test-go: web $(TESTENV)
 test-web:
 	@tools/web.sh test
 
-# The second run is production's shape (drill/page_test.go): the main job and live
-# editing; with SCRATCH_E2E_TESTS= all of it. The third looks into Temporal's Web UI.
+# The second run is production's shape (drill/page_test.go), with the same tests;
+# SCRATCH_E2E_TESTS="publish live" runs some of them there. The third looks into
+# Temporal's Web UI.
 ## e2e: drive bin/scratch with a browser, alone and as a fleet
 .PHONY: e2e
 e2e: build $(TESTENV)
 	@$(TESTENV) tools/web.sh e2e
-	@SCRATCH_E2E_TESTS="$${SCRATCH_E2E_TESTS-publish live}" $(TESTENV) go test -count=1 -tags e2e -run '^TestThePageOnAFleet$$' -v ./drill
+	@$(TESTENV) go test -count=1 -timeout $(TEST_TIMEOUT) -tags e2e -run '^TestThePageOnAFleet$$' -v ./drill
 	@$(TESTENV) go test -count=1 -tags e2e -run '^TestOperatorsReadPayloadsInTheWebUI$$' -v ./deploy
 
 ## lint: check formatting, lint, workflow determinism
