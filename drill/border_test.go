@@ -19,7 +19,10 @@ import (
 // a coded reason and a hint, and harms nothing.
 func TestSitesThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	p := dev(t)
+	alike(t, sitesThatCannotBeRead)
+}
+
+func sitesThatCannotBeRead(t *testing.T, p *product) {
 	closed, err := fake.New(fake.Options{RequireLogin: true, AppPasswordsDisabled: true}, fake.Generated(3))
 	require.NoError(t, err)
 	t.Cleanup(closed.Close)
@@ -54,8 +57,11 @@ func TestSitesThatCannotBeRead(t *testing.T) {
 // of them do what they are there for.
 func TestRunsSideBySide(t *testing.T) {
 	t.Parallel()
+	alike(t, runsSideBySide)
+}
+
+func runsSideBySide(t *testing.T, p *product) {
 	b := newBlog(t, 1500)
-	p := dev(t)
 	s := p.open(b.address)
 	s.download()
 	other := &scene{product: p, connection: s.connection}

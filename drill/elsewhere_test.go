@@ -18,9 +18,12 @@ import (
 // being published keeps the edit, over what was published.
 func TestPublishWhileOthersWork(t *testing.T) {
 	t.Parallel()
+	alike(t, publishWhileOthersWork)
+}
+
+func publishWhileOthersWork(t *testing.T, p *product) {
 	b := newBlog(t, 80)
 	g := newGate(t, b)
-	p := dev(t)
 	s := p.open(g.address)
 	s.download()
 	for post := range int64(60) {
@@ -72,46 +75,52 @@ func TestLostAnswersMakeNoSecondObject(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBlog(t, 5)
-			p := dev(t)
-			s := p.open(b.address)
-			s.download()
-			s.write(create("One"), create("Two"), create("Twin"), create("Twin"), create("Three"))
-			b.fault(fault)
-			plan := s.plan()
-			job := p.await(s.apply(plan).ID, 5*time.Minute, isFinal)
-			require.Equal(t, 1, b.struck())
-			require.Equal(t, models.JobCompletedWithFailures, job.State, "%v", job.Problem)
-			items := p.items(plan.ID)
-			require.Equal(t, map[models.ItemState]int{models.ItemApplied: 3, models.ItemUnknown: 2}, statesOf(items))
-			for title, n := range map[string]int{"One": 1, "Two": 1, "Three": 1, "Twin": 2} {
-				require.Len(t, b.titled(title), n, "%s (Promise 5)", title)
-			}
-			require.Zero(t, s.plan().Counts.Planned, "a record whose outcome is unknown enters no other plan")
-			twins := b.titled("Twin")
-			for _, item := range items {
-				if item.State == models.ItemUnknown {
-					call[any](p, http.MethodPost, "/api/v1/publish-plans/"+plan.ID+"/items/"+item.ID+"/resolve",
-						map[string]any{"choice": "happened", "remote_id": fmt.Sprint(twins[0])})
-					twins = twins[1:]
-				}
-			}
-			require.Equal(t, map[models.ItemState]int{models.ItemApplied: 5}, statesOf(p.items(plan.ID)))
-			require.Zero(t, s.plan().Counts.Planned)
-			records := p.db.recordsOf(s.table.ID)
-			require.Zero(t, p.db.number(`SELECT count(*) FROM `+records+` WHERE remote_id IS NULL`))
-			s.download()
-			require.Equal(t, 10, p.db.number(`SELECT count(*) FROM `+records))
+			alike(t, func(t *testing.T, p *product) { loseAnswers(t, p, fault) })
 		})
 	}
+}
+
+func loseAnswers(t *testing.T, p *product, fault fake.Fault) {
+	b := newBlog(t, 5)
+	s := p.open(b.address)
+	s.download()
+	s.write(create("One"), create("Two"), create("Twin"), create("Twin"), create("Three"))
+	b.fault(fault)
+	plan := s.plan()
+	job := p.await(s.apply(plan).ID, 5*time.Minute, isFinal)
+	require.Equal(t, 1, b.struck())
+	require.Equal(t, models.JobCompletedWithFailures, job.State, "%v", job.Problem)
+	items := p.items(plan.ID)
+	require.Equal(t, map[models.ItemState]int{models.ItemApplied: 3, models.ItemUnknown: 2}, statesOf(items))
+	for title, n := range map[string]int{"One": 1, "Two": 1, "Three": 1, "Twin": 2} {
+		require.Len(t, b.titled(title), n, "%s (Promise 5)", title)
+	}
+	require.Zero(t, s.plan().Counts.Planned, "a record whose outcome is unknown enters no other plan")
+	twins := b.titled("Twin")
+	for _, item := range items {
+		if item.State == models.ItemUnknown {
+			call[any](p, http.MethodPost, "/api/v1/publish-plans/"+plan.ID+"/items/"+item.ID+"/resolve",
+				map[string]any{"choice": "happened", "remote_id": fmt.Sprint(twins[0])})
+			twins = twins[1:]
+		}
+	}
+	require.Equal(t, map[models.ItemState]int{models.ItemApplied: 5}, statesOf(p.items(plan.ID)))
+	require.Zero(t, s.plan().Counts.Planned)
+	records := p.db.recordsOf(s.table.ID)
+	require.Zero(t, p.db.number(`SELECT count(*) FROM `+records+` WHERE remote_id IS NULL`))
+	s.download()
+	require.Equal(t, 10, p.db.number(`SELECT count(*) FROM `+records))
 }
 
 // Promise 2: rows that move because others are deleted while pages are read are
 // not swept, and an empty answer sweeps nothing and says so.
 func TestNoLiveRecordIsSwept(t *testing.T) {
 	t.Parallel()
+	alike(t, noLiveRecordIsSwept)
+}
+
+func noLiveRecordIsSwept(t *testing.T, p *product) {
 	b := newBlog(t, 900)
-	p := dev(t)
 	s := p.open(b.address)
 	s.download()
 	b.fault(fake.Fault{Kind: fake.FaultDelete, Path: "/wp/v2/posts", Skip: 1, Times: 3, Rows: 4})

@@ -22,7 +22,7 @@ const awayFor = 17 * time.Second
 // asked for meanwhile is done when the engine is back.
 func TestEngineIsKilledAndComesBack(t *testing.T) {
 	t.Parallel()
-	p := production(t)
+	p := fleet(t)
 	read, written, waiting := newBlog(t, 3000), newBlog(t, 5), newBlog(t, 40)
 	down, up, meanwhile := p.open(read.address), p.open(written.address), p.open(waiting.address)
 	up.download()

@@ -27,8 +27,26 @@ type frontend struct {
 // PostgreSQL and Redis. Requests go to the frontends in turn.
 func fleet(t *testing.T, settings ...string) *product {
 	t.Helper()
+	return fleetOn(t, testkit.Postgres(t), settings...)
+}
+
+// alike runs a drill on everything in one process and on the fleet: what is true
+// of the one must not hang on which frontend is asked and which worker works.
+func alike(t *testing.T, test func(*testing.T, *product)) {
+	t.Helper()
+	for name, start := range map[string]func(*testing.T, ...string) *product{"dev": dev, "fleet": fleet} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
+}
+
+// fleetOn is fleet on a database that is given.
+func fleetOn(t *testing.T, url string, settings ...string) *product {
+	t.Helper()
 	server := testkit.OwnRedis(t)
-	p := productionWith(t, append(settings, "SCRATCH_REDIS_URL="+server.URL())...)
+	p := productionOn(t, url, append(settings, "SCRATCH_REDIS_URL="+server.URL())...)
 	p.redis = server
 	first := &frontend{p.address, p.main}
 	p.serve("frontend")

@@ -26,7 +26,7 @@ const serverAway = 5 * time.Second
 func TestOurDatabaseIsKilledAndComesBack(t *testing.T) {
 	t.Parallel()
 	server := testkit.OwnPostgres(t)
-	p := productionOn(t, server.Database())
+	p := fleetOn(t, server.Database())
 	read, written := newBlog(t, 3000), newBlog(t, 5)
 	down, up := p.open(read.address), p.open(written.address)
 	up.download()
@@ -94,7 +94,7 @@ func TestTheSourceIsKilledWhileItIsRead(t *testing.T) {
 	const rows = 40_000 // of 4 KB: many times what is read ahead
 	inDatabase(t, source, fmt.Sprintf(`CREATE TABLE long (id int PRIMARY KEY, body text);
 		INSERT INTO long SELECT n, repeat('x', 4000) || n FROM generate_series(1, %d) n`, rows))
-	p := production(t)
+	p := fleet(t)
 	s := &scene{product: p, connection: call[api.Connection](p, http.MethodPost, "/api/v1/connections",
 		map[string]any{"service": "postgres", "name": "Source", "credential": map[string]any{"url": source}})}
 	require.EqualValues(t, "ready", s.connection.State, "%v", s.connection.Problem)

@@ -61,12 +61,15 @@ func set(id, column, value string) api.Operation {
 // edits wait until it comes back; each change is listed.
 func TestColumnsChangeAtTheService(t *testing.T) {
 	t.Parallel()
+	alike(t, columnsChangeAtTheService)
+}
+
+func columnsChangeAtTheService(t *testing.T, p *product) {
 	b := newBlog(t, 30)
 	b.register(customField("line", "Subtitle"), customField("mood", "Mood"))
 	for post := range int64(3) {
 		b.edit(post+1, map[string]any{"meta": map[string]any{"line": fmt.Sprintf("Line %d", post+1), "mood": fmt.Sprintf("Mood %d", post+1)}})
 	}
-	p := dev(t)
 	s := p.open(b.address)
 	s.download()
 	require.Equal(t, "Subtitle", s.column("meta.line").Name)
@@ -159,7 +162,10 @@ func (s *scene) replace(content string) {
 // Nothing typed is lost, and it is back with the old header (Promise 1).
 func TestHeaderChangesInANewerFile(t *testing.T) {
 	t.Parallel()
-	p := dev(t)
+	alike(t, headerChangesInANewerFile)
+}
+
+func headerChangesInANewerFile(t *testing.T, p *product) {
 	s := p.sheet("id,title,note\n1,One,a\n2,Two,b\n")
 	s.download()
 	before := s.schemaChanges()
