@@ -38,36 +38,32 @@ type eventRow struct {
 
 func (eventRow) TableName() string { return "events" }
 
-// relayLock is the PostgreSQL advisory lock under which events are numbered.
-const relayLock = 0x5c8a7c4e
-
 // Relay moves at most limit events from the outbox to the log, numbering them
 // per topic, and gives them as they stand there. An event gets its number only
 // after its transaction has committed, and under a lock that one process holds:
 // so numbers follow commits, without gaps, and a transaction that commits late is
 // numbered late instead of being overtaken by readers (a reader that has seen n
 // never misses a smaller number).
-func (y *System) Relay(ctx context.Context, limit int) (numbered []models.Event, err error) {
+func (y *System) Relay(ctx context.Context, limit int) ([]models.Event, error) {
+	if y.s.dialect.name() == "postgres" {
+		return y.s.relayAtOnce(ctx, limit)
+	}
+	return y.relayInSteps(ctx, limit)
+}
+
+// relayInSteps is for a database within the process, where a statement costs no
+// way there and back; its one writer is the lock.
+func (y *System) relayInSteps(ctx context.Context, limit int) (numbered []models.Event, err error) {
 	// Asked often and mostly for nothing: look before taking the writer.
 	var some int64
 	if err := y.rows(ctx, &outboxRow{}).Select("seq").Limit(1).Count(&some).Error; err != nil || some == 0 {
 		return nil, y.s.explain(ctx, err)
 	}
 	err = y.tx(ctx, func(tx *Tx) error {
-		numbered = nil
-		if tx.s.dialect.name() == "postgres" {
-			// Promise 7: numbers follow commits, so no reader misses an event.
-			// Another process that numbers right now may have looked before our
-			// commit: waiting for it takes milliseconds, leaving the rest to it
-			// would make our events late.
-			if _, err := tx.sql.ExecContext(tx.ctx, "SELECT pg_advisory_xact_lock($1)", relayLock); err != nil {
-				return err
-			}
-		}
 		var waiting []waitingRow
 		err := tx.db.Table("outbox AS o").Select("o.*, t.epoch, t.last").Joins("LEFT JOIN topics AS t ON t.topic = o.topic").
 			Order("o.seq").Limit(limit).Scan(&waiting).Error
-		if err != nil || len(waiting) == 0 {
+		if err != nil {
 			return err
 		}
 		numbered, err = tx.number(waiting)
@@ -87,8 +83,7 @@ type waitingRow struct {
 	Last  *int64
 }
 
-// number moves events to the log. What it writes travels together: the time from
-// a commit to its readers is mostly round trips.
+// number moves events to the log.
 func (tx *Tx) number(waiting []waitingRow) ([]models.Event, error) {
 	type place struct {
 		org, epoch string
@@ -116,17 +111,17 @@ func (tx *Tx) number(waiting []waitingRow) ([]models.Event, error) {
 		events = append(events, models.Event{
 			OrganizationID: w.OrganizationID, Topic: w.Topic, ID: eventID(at.epoch, at.last), Type: w.Type, Origin: w.Origin, Data: w.Data.V, At: w.At,
 		})
-		err := errors.Join(
-			tx.queue("INSERT INTO events (topic, n, organization_id, type, origin, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-				w.Topic, at.last, w.OrganizationID, w.Type, w.Origin, w.Data, w.At),
-			tx.queue("DELETE FROM outbox WHERE seq = ?", w.Seq))
-		if err != nil {
+		if _, err := tx.exec("INSERT INTO events (topic, n, organization_id, type, origin, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			w.Topic, at.last, w.OrganizationID, w.Type, w.Origin, w.Data, w.At); err != nil {
+			return nil, err
+		}
+		if _, err := tx.exec("DELETE FROM outbox WHERE seq = ?", w.Seq); err != nil {
 			return nil, err
 		}
 	}
 	for _, topic := range topics {
 		at := places[topic]
-		err := tx.queue(`INSERT INTO topics (topic, organization_id, epoch, last, trimmed, updated_at) VALUES (?, ?, ?, ?, 0, ?)
+		_, err := tx.exec(`INSERT INTO topics (topic, organization_id, epoch, last, trimmed, updated_at) VALUES (?, ?, ?, ?, 0, ?)
 			ON CONFLICT (topic) DO UPDATE SET last = excluded.last, updated_at = excluded.updated_at`,
 			topic, at.org, at.epoch, at.last, tx.now)
 		if err != nil {

@@ -50,6 +50,12 @@ func (o *Org) tx(ctx context.Context, fn func(*Tx) error) error {
 func (y *System) tx(ctx context.Context, fn func(*Tx) error) error { return y.s.tx(ctx, "", fn) }
 
 func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
+	return s.again(ctx, func(attempt int) error { return s.once(ctx, org, attempt, fn) })
+}
+
+// again tries until it succeeds, where another try may: a try leaves nothing when
+// it fails, and gives the database's own error.
+func (s *Store) again(ctx context.Context, try func(attempt int) error) error {
 	var err error
 	for attempt := range txAttempts {
 		if attempt > 0 {
@@ -57,7 +63,7 @@ func (s *Store) tx(ctx context.Context, org string, fn func(*Tx) error) error {
 				return err
 			}
 		}
-		if err = s.once(ctx, org, attempt+1, fn); err == nil {
+		if err = try(attempt + 1); err == nil {
 			return nil
 		}
 		if ctx.Err() != nil || s.dialect.classify(err) != faultRetry {
