@@ -34,14 +34,17 @@ type Schedule struct {
 	Overlap        OverlapPolicy
 	Mode           DownloadMode
 	Tables         []string // table ids; none is all there are at the time
-	Note           string   // a person's word on it
-	Paused         bool
-	PausedWhy      string
-	Runs           []ScheduleRun // the latest MaxScheduleRuns, newest first
-	CreatedBy      string
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	Version        int64
+	// Services are the registry names of the services that its tables are of now,
+	// sorted; the store reads them where the engine is told of the schedule.
+	Services  []string
+	Note      string // a person's word on it
+	Paused    bool
+	PausedWhy string
+	Runs      []ScheduleRun // the latest MaxScheduleRuns, newest first
+	CreatedBy string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64
 	// AppliedVersion is the version the engine was last told: below Version,
 	// the engine does not know of the last change yet.
 	AppliedVersion int64

@@ -48,9 +48,12 @@ func (r *Reconciler) apply(ctx context.Context, db Org, id string) (Applied, err
 	}
 	if known := s.AppliedVersion == s.Version; known && described != nil && described.Schedule.State.Paused != s.Paused {
 		// An operator's doing: everything of ours was told before.
-		if s, err = db.AdoptSchedulePause(ctx, id, s.Version, described.Schedule.State.Paused, described.Schedule.State.Note); err != nil {
+		adopted, err := db.AdoptSchedulePause(ctx, id, s.Version, described.Schedule.State.Paused, described.Schedule.State.Note)
+		if err != nil {
 			return Applied{}, err
 		}
+		adopted.Services = s.Services
+		s = adopted
 	}
 	want, err := contract.ScheduleOptions(s)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/scratch-platform/scratch/internal/locks"
 	"github.com/scratch-platform/scratch/internal/schedules"
@@ -225,6 +226,56 @@ func TestOperatorsHands(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, contract.CleanupEvery, d.Schedule.Spec.Intervals[0].Every)
 	require.NoError(t, cleanup.Delete(ctx))
+}
+
+// Breaks when a scheduled run is not found by the services of its tables, as they
+// are now, or an operator's edit of the attributes stays.
+func TestRunsAreFoundByTheServicesOfTheirTables(t *testing.T) {
+	s := newStage(t)
+	ctx := t.Context()
+	made := s.make(models.Schedule{Cron: "@daily"})
+	attributes := func() []string {
+		s.t.Helper()
+		s.pass()
+		action := s.describe(made).Schedule.Action.(*client.ScheduleWorkflowAction)
+		services, ok := action.TypedSearchAttributes.GetKeywordList(contract.AttributeConnectors)
+		require.True(t, ok)
+		return services
+	}
+	require.Equal(t, []string{contract.AttributeNone}, attributes(), "no table yet")
+	posts := s.table("wordpress", "posts")
+	require.Equal(t, []string{"wordpress"}, attributes())
+	s.table("csv", "people")
+	require.Equal(t, []string{"csv", "wordpress"}, attributes(), "a table of another service joined")
+
+	require.NoError(t, s.handle(made).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			action := in.Description.Schedule.Action.(*client.ScheduleWorkflowAction)
+			action.TypedSearchAttributes = contract.Attributes("schedule", "another", "", nil)
+			action.RetryPolicy = &temporal.RetryPolicy{MaximumAttempts: 3}
+			return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
+		},
+	}))
+	require.Equal(t, []string{"csv", "wordpress"}, attributes())
+	require.Nil(t, s.describe(made).Schedule.Action.(*client.ScheduleWorkflowAction).RetryPolicy, "a scheduled run is tried once")
+
+	narrow := s.read(made)
+	narrow.Tables = []string{posts}
+	_, err := s.org.UpdateSchedule(ctx, narrow)
+	require.NoError(t, err)
+	require.Equal(t, []string{"wordpress"}, attributes(), "only the tables it names")
+	require.NoError(t, s.handle(made).Pause(ctx, client.SchedulePauseOptions{Note: "x"}))
+	require.Equal(t, []string{"wordpress"}, attributes(), "also when a pause is taken over")
+}
+
+// table adds a table of a service to the snapshot.
+func (s *stage) table(service, name string) string {
+	s.t.Helper()
+	conn := models.Connection{ID: models.NewID(models.PrefixConnection), OrganizationID: s.org.ID(), Service: service, Name: service, State: models.ConnectionReady}
+	require.NoError(s.t, s.org.CreateConnection(s.t.Context(), conn))
+	table, err := s.org.AddTable(s.t.Context(), models.Table{SnapshotID: s.snapshot, ConnectionID: conn.ID, Service: service, RemoteID: name, Name: name})
+	require.NoError(s.t, err)
+	return table.ID
 }
 
 // Breaks when two processes that apply one schedule undo each other's, or a

@@ -6,6 +6,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/scratch-platform/scratch/workflows/contract"
 )
@@ -56,7 +57,15 @@ func (r *Reconciler) sameAction(is, want client.ScheduleAction) bool {
 	a, okA := is.(*client.ScheduleWorkflowAction)
 	b, okB := want.(*client.ScheduleWorkflowAction)
 	return okA && okB && a.ID == b.ID && a.Workflow == b.Workflow && a.TaskQueue == b.TaskQueue &&
-		a.WorkflowExecutionTimeout == b.WorkflowExecutionTimeout && r.sameInput(a.Args, b.Args)
+		a.WorkflowExecutionTimeout == b.WorkflowExecutionTimeout && a.WorkflowRunTimeout == b.WorkflowRunTimeout &&
+		a.WorkflowTaskTimeout == b.WorkflowTaskTimeout && (a.RetryPolicy == nil) == (b.RetryPolicy == nil) &&
+		sameAttributes(a.TypedSearchAttributes, b.TypedSearchAttributes) && r.sameInput(a.Args, b.Args)
+}
+
+// sameAttributes compares what runs are found by: an operator's edit, or a table
+// of another service that joined the snapshot.
+func sameAttributes(is, want temporal.SearchAttributes) bool {
+	return reflect.DeepEqual(is.GetUntypedValues(), want.GetUntypedValues())
 }
 
 // sameInput compares what the engine keeps, encrypted, with what is wanted.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"github.com/scratch-platform/scratch/models"
 )
 
@@ -16,7 +18,9 @@ func (o *Org) ScheduleToApply(ctx context.Context, id string) (models.Schedule, 
 	if err := o.rows(ctx, &row).Where("id = ?", id).Take(&row).Error; err != nil {
 		return models.Schedule{}, o.s.one(ctx, "schedule", id, err)
 	}
-	return row.schedule(), nil
+	s := row.schedule()
+	err := o.s.scheduledServices(o.rows(ctx, &tableRow{}), []*models.Schedule{&s})
+	return s, o.s.explain(ctx, err)
 }
 
 // ScheduleApplied notes that the engine knows a version of a schedule. A change
@@ -72,9 +76,44 @@ func (y *System) schedules(ctx context.Context, limit int, where string, args ..
 	if err := y.rows(ctx, &scheduleRow{}).Where(where, args...).Order("id").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, y.s.explain(ctx, err)
 	}
-	list := make([]models.Schedule, len(rows))
+	list, each := make([]models.Schedule, len(rows)), make([]*models.Schedule, len(rows))
 	for i, r := range rows {
 		list[i] = r.schedule()
+		each[i] = &list[i]
+	}
+	if err := y.s.scheduledServices(y.rows(ctx, &tableRow{}), each); err != nil {
+		return nil, y.s.explain(ctx, err)
 	}
 	return list, nil
+}
+
+// scheduledServices reads which services the schedules' tables are of; tables is
+// a query on those that may be seen.
+func (s *Store) scheduledServices(tables *gorm.DB, schedules []*models.Schedule) error {
+	snapshots := make([]string, len(schedules))
+	for i, one := range schedules {
+		snapshots[i] = one.SnapshotID
+	}
+	var found []struct{ SnapshotID, Service string }
+	// A session of its own for each query: they are built from one another's.
+	tables = tables.Session(&gorm.Session{}).Where("deleted_at IS NULL").Session(&gorm.Session{})
+	err := tables.Where("snapshot_id IN ?", snapshots).Distinct("snapshot_id", "service").Order("snapshot_id, service").Find(&found).Error
+	if err != nil {
+		return err
+	}
+	of := map[string][]string{}
+	for _, f := range found {
+		of[f.SnapshotID] = append(of[f.SnapshotID], f.Service)
+	}
+	for _, one := range schedules {
+		one.Services = of[one.SnapshotID]
+		if len(one.Tables) == 0 || len(one.Services) < 2 {
+			continue
+		}
+		one.Services = nil
+		if err := tables.Where("id IN ?", one.Tables).Distinct().Order("service").Pluck("service", &one.Services).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 // Breaks when an operator who searches for an organization, a snapshot or a
 // service finds the parent's run and not those of its tables.
 func TestChildrenAreFoundByTheirParentsAttributes(t *testing.T) {
-	child := Inherited(Attributes(models.JobDownload, "org", "snp", []string{"wordpress"}))
+	child := Inherited(Attributes(string(models.JobDownload), "org", "snp", []string{"wordpress"}))
 	for key, want := range map[string]string{"ScratchOrg": "org", "ScratchSnapshot": "snp", "ScratchJobKind": "download", "ScratchOutcome": OutcomeRunning} {
 		found := false
 		for k, v := range child.GetUntypedValues() {

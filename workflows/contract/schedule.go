@@ -84,10 +84,7 @@ func ScheduleOptions(s models.Schedule) (client.ScheduleOptions, error) {
 			ID: scheduledDownloadPart + s.ID, Workflow: WorkflowScheduledDownload, TaskQueue: QueueMaintenance,
 			Args:                     []any{ScheduledDownloadInput{OrganizationID: s.OrganizationID, SnapshotID: s.SnapshotID, ScheduleID: s.ID}},
 			WorkflowExecutionTimeout: ScheduledTimeout,
-			TypedSearchAttributes: temporal.NewSearchAttributes(
-				AttributeOrganization.ValueSet(s.OrganizationID), AttributeSnapshot.ValueSet(s.SnapshotID),
-				AttributeJobKind.ValueSet(KindSchedule), AttributeOutcome.ValueSet(OutcomeRunning),
-			),
+			TypedSearchAttributes:    Attributes(KindSchedule, s.OrganizationID, s.SnapshotID, s.Services),
 			// In the memo and not as the run's summary: the engine's client could not
 			// describe a schedule whose summary it cannot decrypt, and nothing could
 			// be put right any more.
@@ -121,10 +118,9 @@ func CleanupSchedule() client.ScheduleOptions {
 		Action: &client.ScheduleWorkflowAction{
 			ID: WorkflowCleanupID, Workflow: WorkflowCleanup, TaskQueue: QueueMaintenance,
 			WorkflowExecutionTimeout: cleanupTimeout,
-			TypedSearchAttributes: temporal.NewSearchAttributes(
-				AttributeJobKind.ValueSet(KindCleanup), AttributeOutcome.ValueSet(OutcomeRunning)),
-			Memo:     map[string]any{"about": "Delete what is kept no longer"},
-			Priority: Priority("", true),
+			TypedSearchAttributes:    Attributes(KindCleanup, "", "", nil),
+			Memo:                     map[string]any{"about": "Delete what is kept no longer"},
+			Priority:                 Priority("", true),
 		},
 		TriggerImmediately: true,
 	}

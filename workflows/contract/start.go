@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,7 +149,7 @@ func start(ctx context.Context, c client.Client, id, workflow string, input any,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		WorkflowExecutionTimeout:                 ExecutionTimeout,
-		TypedSearchAttributes:                    Attributes(l.kind, l.organization, l.snapshot, l.Services),
+		TypedSearchAttributes:                    Attributes(string(l.kind), l.organization, l.snapshot, l.Services),
 		Memo:                                     map[string]any{l.memo: l.job, "by": l.By, "about": l.summary},
 		StaticSummary:                            models.Bound(l.summary, 200),
 		StaticDetails:                            "Job " + l.job,
@@ -163,12 +164,20 @@ func start(ctx context.Context, c client.Client, id, workflow string, input any,
 	return Started{WorkflowID: run.GetID(), RunID: run.GetRunID()}, nil
 }
 
-// Attributes are the search attributes every run begins with.
-func Attributes(kind models.JobKind, organization, snapshot string, services []string) temporal.SearchAttributes {
+// AttributeNone is the value of a search attribute of a run that concerns none
+// of what it names: every run has all five, so that a query leaves none out.
+const AttributeNone = "none"
+
+// Attributes are the search attributes every run begins with. What is empty is
+// AttributeNone.
+func Attributes(kind, organization, snapshot string, services []string) temporal.SearchAttributes {
+	if len(services) == 0 {
+		services = []string{AttributeNone}
+	}
 	return temporal.NewSearchAttributes(
-		AttributeOrganization.ValueSet(organization),
-		AttributeSnapshot.ValueSet(snapshot),
-		AttributeJobKind.ValueSet(string(kind)),
+		AttributeOrganization.ValueSet(cmp.Or(organization, AttributeNone)),
+		AttributeSnapshot.ValueSet(cmp.Or(snapshot, AttributeNone)),
+		AttributeJobKind.ValueSet(kind),
 		AttributeOutcome.ValueSet(OutcomeRunning),
 		AttributeConnectors.ValueSet(services),
 	)

@@ -25,6 +25,7 @@ func Child(ctx workflow.Context, tableID, summary string) workflow.Context {
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowRunTimeout:    contract.ExecutionTimeout,
 		StaticSummary:         summary,
+		Memo:                  map[string]any{"about": summary + " (" + tableID + ")"},
 		// Operators find a table's run by the same attributes as its snapshot's.
 		TypedSearchAttributes: contract.Inherited(workflow.GetTypedSearchAttributes(ctx)),
 	})
