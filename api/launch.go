@@ -33,10 +33,15 @@ func (s *server) startDownload(ctx context.Context, r launch.Request) (*body[Acc
 		return nil, err
 	}
 	if launched.Joined && !launched.Covered {
-		return nil, models.NewProblem(models.KindConflict, "job.already_running", "Another download of this snapshot is running: "+launched.Job.ID+".",
-			"Wait for it or cancel it, then ask again.").WithFields(models.FieldProblem{Field: "job", Code: launched.Job.ID, Detail: "running"})
+		return nil, downloadRunning(launched.Job.ID)
 	}
 	return s.accepted(ctx, launched.Job.ID, launched.NotStarted)
+}
+
+// downloadRunning refuses a download while another one is under way.
+func downloadRunning(jobID string) *models.Problem {
+	return models.NewProblem(models.KindConflict, "job.already_running", "Another download of this snapshot is running: "+jobID+".",
+		"Wait for it or cancel it, then ask again.").WithFields(models.FieldProblem{Field: "job", Code: jobID, Detail: "running"})
 }
 
 func (s *server) launchPublish(ctx context.Context, plan models.Plan, jobID string) (*body[Accepted], error) {

@@ -15,6 +15,9 @@ import (
 // store has the truth, and role cron applies what could not be applied at once.
 const engineWait = 5 * time.Second
 
+// triggerWait is the same for a trigger, which also waits for what comes of it.
+const triggerWait = 2 * engineWait
+
 // SchedulePath names a schedule. Embedded, so exported: that is
 // where huma looks.
 type SchedulePath struct {
@@ -69,7 +72,7 @@ func (s *server) scheduleRoutes() {
 	serve(s, route{method: http.MethodDelete, path: "/api/v1/schedules/{id}", id: "delete-schedule", summary: "Remove a schedule; a download under way goes on", status: noContent}, s.deleteSchedule)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/schedules/{id}/pause", id: "pause-schedule", summary: "Pause a schedule; times that pass meanwhile are not made up for"}, s.pauseSchedule)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/schedules/{id}/resume", id: "resume-schedule", summary: "Let a paused schedule go on"}, s.resumeSchedule)
-	serve(s, route{method: http.MethodPost, path: "/api/v1/schedules/{id}/trigger", id: "trigger-schedule", summary: "Run a schedule now, paused or not", status: http.StatusAccepted}, s.triggerSchedule)
+	serve(s, route{method: http.MethodPost, path: "/api/v1/schedules/{id}/trigger", id: "trigger-schedule", summary: "Run a schedule now, paused or not; the answer has its job, or the one it waits for", status: http.StatusAccepted}, s.triggerSchedule)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/schedules/{id}/backfill", id: "backfill-schedule", summary: "Refused: a download brings what the service holds now, never what it held then"}, s.backfillSchedule)
 }
 
@@ -226,14 +229,14 @@ func (s *server) resumeSchedule(ctx context.Context, in *SchedulePath) (*body[Sc
 	return s.applied(ctx, schedule)
 }
 
-func (s *server) triggerSchedule(ctx context.Context, in *SchedulePath) (*body[Schedule], error) {
+func (s *server) triggerSchedule(ctx context.Context, in *SchedulePath) (*body[Triggered], error) {
 	schedule, err := s.org(ctx).Schedule(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	asking, cancel := context.WithTimeout(ctx, engineWait)
+	asking, cancel := context.WithTimeout(ctx, triggerWait)
 	defer cancel()
-	applied, err := s.Schedules.Trigger(asking, schedule)
+	run, err := s.Schedules.Trigger(asking, schedule)
 	if err != nil {
 		return nil, engineProblem(err)
 	}
@@ -241,7 +244,43 @@ func (s *server) triggerSchedule(ctx context.Context, in *SchedulePath) (*body[S
 	if err := s.org(ctx).AppendAudit(ctx, audit); err != nil {
 		return nil, err
 	}
-	return answerOr(s.showSchedule(ctx, applied.Schedule, applied.Sight, nil))
+	return answerOr(s.triggered(ctx, run))
+}
+
+// triggered shows what came of a trigger as a download's start is answered: with
+// the job, or with what stands in its way.
+func (s *server) triggered(ctx context.Context, run *models.ScheduleRun) (Triggered, error) {
+	if run == nil {
+		return Triggered{Warnings: []models.Problem{*models.NewProblem(models.KindUnavailable, "schedule.queued", "No worker has taken it up yet.",
+			"It begins when one does: GET the schedule. Is a worker running?")}}, nil
+	}
+	var job *Job
+	if run.JobID != "" {
+		stored, err := s.org(ctx).Job(ctx, run.JobID)
+		if err != nil {
+			return Triggered{}, err
+		}
+		shown := showJob(stored)
+		job = &shown
+	}
+	switch {
+	case run.Outcome == models.ScheduleSkipped:
+		return Triggered{}, downloadRunning(run.JobID)
+	case run.Outcome == models.ScheduleFailed && run.Problem != nil:
+		return Triggered{}, run.Problem
+	case run.Outcome == models.ScheduleWaiting:
+		return Triggered{Job: job, Waits: true, Warnings: []models.Problem{*models.NewProblem(models.KindConflict, "schedule.waiting",
+			"Another download of this snapshot is running"+named(run.JobID)+"; this one begins when it has ended.", "Wait, or cancel that job.")}}, nil
+	default:
+		return Triggered{Job: job}, nil
+	}
+}
+
+func named(jobID string) string {
+	if jobID == "" {
+		return ""
+	}
+	return ": " + jobID
 }
 
 // backfillSchedule refuses what an engine's schedule could do and a download

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -56,8 +57,9 @@ func TestAScheduleOverTheAPI(t *testing.T) {
 	require.False(t, resumed.Paused)
 	require.NotEmpty(t, resumed.NextRuns)
 
-	triggered := post[api.Schedule](t, g, path+"/trigger", "", 202)
-	require.Equal(t, made.ID, triggered.ID)
+	triggered := post[api.Triggered](t, g, path+"/trigger", "", 202)
+	require.Nil(t, triggered.Job)
+	require.Equal(t, "schedule.queued", triggered.Warnings[0].Code, "no worker is there")
 	audit, _, err := g.store.Org(g.org.ID).ListAudit(t.Context(), store.Page{})
 	require.NoError(t, err)
 	require.Equal(t, "schedule.triggered", audit[0].Action)
@@ -76,6 +78,60 @@ func TestAScheduleOverTheAPI(t *testing.T) {
 	for _, id := range []string{"/pause", "/resume", "/trigger", "/backfill"} {
 		g.play(t, scenario{method: "POST", path: path + id, status: 404, code: "schedule.not_found"})
 	}
+}
+
+// Breaks when whoever triggers a schedule is not told which job came of it, or
+// what stands in its way. What a worker makes of the run is put in its place here;
+// the worker's own tests hold it to that.
+func TestATriggerAnswersWithItsJob(t *testing.T) {
+	g := newStage(t)
+	snapshot, _ := g.blog(t)
+	made := g.schedule(t, snapshot.ID, `"cron":"@daily","overlap":"allow_all"`)
+	path := "/api/v1/schedules/" + made.ID + "/trigger"
+	db := g.store.Org(g.org.ID)
+	job, _, err := db.CreateJob(t.Context(), models.Job{
+		ID: models.NewID(models.PrefixJob), SnapshotID: snapshot.ID, Kind: models.JobDownload, State: models.JobRunning,
+		WorkflowID: "download-snapshot:" + snapshot.ID, Input: []byte(`{}`), ScheduleID: made.ID,
+	})
+	require.NoError(t, err)
+	refused := models.NewProblem(models.KindNotFound, "schedule.tables_gone", "The tables of this schedule are no longer in the snapshot.", "Choose others.")
+	for i, c := range []struct {
+		run    models.ScheduleRun
+		status int
+		code   string
+	}{
+		{models.ScheduleRun{Outcome: models.ScheduleStarted, JobID: job.ID}, 202, ""},
+		{models.ScheduleRun{Outcome: models.ScheduleShared, JobID: job.ID}, 202, ""},
+		{models.ScheduleRun{Outcome: models.ScheduleWaiting, JobID: job.ID}, 202, "schedule.waiting"},
+		{models.ScheduleRun{Outcome: models.ScheduleSkipped, JobID: job.ID}, 409, "job.already_running"},
+		{models.ScheduleRun{Outcome: models.ScheduleFailed, Problem: refused}, 404, "schedule.tables_gone"},
+	} {
+		c.run.At = time.Now().Add(time.Duration(i) * time.Hour)
+		ended := make(chan error, 1)
+		go func() { ended <- g.takesUp(t.Context(), made.ID, c.run) }()
+		if c.status != 202 {
+			g.play(t, scenario{method: "POST", path: path, status: c.status, code: c.code})
+		} else {
+			came := post[api.Triggered](t, g, path, "", 202)
+			require.Equal(t, job.ID, came.Job.ID)
+			require.Equal(t, c.code == "schedule.waiting", came.Waits)
+			require.Equal(t, c.code != "", len(came.Warnings) > 0)
+		}
+		require.NoError(t, <-ended)
+	}
+}
+
+// takesUp records what came of a time once the engine has begun its run.
+func (g *stage) takesUp(ctx context.Context, id string, run models.ScheduleRun) error {
+	handle := g.engine.ScheduleClient().GetHandle(ctx, contract.ScheduleID(id))
+	before, err := handle.Describe(ctx)
+	for err == nil {
+		var now *client.ScheduleDescription
+		if now, err = handle.Describe(ctx); err == nil && now.Info.NumActions > before.Info.NumActions {
+			return g.store.Org(g.org.ID).RecordScheduleRun(ctx, id, run)
+		}
+	}
+	return err
 }
 
 // Promise 9: what an operator did to a schedule with Temporal's own tools shows

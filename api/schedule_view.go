@@ -43,6 +43,13 @@ type ScheduleRun struct {
 	Problem *models.Problem        `json:"problem,omitempty"`
 }
 
+// Triggered answers a schedule's trigger.
+type Triggered struct {
+	Job      *Job             `json:"job,omitempty" doc:"The download that it started, or one under way that brings the same; absent while no worker has taken it up."`
+	Waits    bool             `json:"waits,omitempty" doc:"The job is another one, which this run waits for."`
+	Warnings []models.Problem `json:"warnings,omitempty" doc:"Why it has not begun."`
+}
+
 // showSchedule shows what the store knows of a schedule with what the engine
 // does of it; notSeen is why the engine could not be asked.
 func (s *server) showSchedule(ctx context.Context, m models.Schedule, seen schedules.Sight, notSeen error) (Schedule, error) {

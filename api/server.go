@@ -85,7 +85,7 @@ type Reconciler interface {
 type Schedules interface {
 	Apply(ctx context.Context, s models.Schedule) (schedules.Applied, error)
 	See(ctx context.Context, s models.Schedule) (schedules.Sight, error)
-	Trigger(ctx context.Context, s models.Schedule) (schedules.Applied, error)
+	Trigger(ctx context.Context, s models.Schedule) (*models.ScheduleRun, error)
 }
 
 // Measures is told of each request that was answered: the route's template, and

@@ -72,14 +72,16 @@ func TestRolesAsProcesses(t *testing.T) {
 		return err == nil && described.Info.NumActions > 0 && len(described.Info.RunningWorkflows) == 0
 	})
 
-	call[api.Schedule](p, http.MethodPost, "/api/v1/schedules/"+made.ID+"/trigger", nil)
+	triggered := call[api.Triggered](p, http.MethodPost, "/api/v1/schedules/"+made.ID+"/trigger", nil)
+	require.NotNil(t, triggered.Job, "%+v", triggered.Warnings)
 	var shown api.Schedule
 	eventually(t, time.Minute, "the scheduled download has ended", func() bool {
 		shown = call[api.Schedule](p, http.MethodGet, "/api/v1/schedules/"+made.ID, nil)
 		return len(shown.Runs) == 1 && shown.Runs[0].Outcome == models.ScheduleEnded
 	})
 	require.Equal(t, models.JobCompleted, shown.Runs[0].State)
-	require.Equal(t, made.ID, p.job(shown.Runs[0].JobID).ScheduleID)
+	require.Equal(t, made.ID, p.job(triggered.Job.ID).ScheduleID)
+	require.Equal(t, triggered.Job.ID, shown.Runs[0].JobID)
 
 	p.worker.kill()
 	status, _ := answers(t, cron, "/readyz")

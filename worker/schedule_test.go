@@ -105,6 +105,43 @@ func TestAScheduledTimeDownloads(t *testing.T) {
 	})
 }
 
+// Breaks when whoever triggers a schedule is not told which job came of it, or
+// which one stands in its way, or two triggers of one moment make one run.
+func TestATriggerTellsItsJob(t *testing.T) {
+	s := newStack(t, testkit.SQLite(t), testkit.OwnTemporal(t)) // it leaves a run that nobody takes up
+	s.reconciling()
+	table, reached := s.slow("posts", 3)
+	schedule := s.scheduled(models.OverlapBufferOne, table)
+	first, err := s.times.Trigger(t.Context(), schedule)
+	require.NoError(t, err)
+	require.Equal(t, models.ScheduleStarted, first.Outcome)
+	require.Equal(t, schedule.ID, s.job(first.JobID).ScheduleID)
+	<-reached
+	second, err := s.times.Trigger(t.Context(), schedule)
+	require.NoError(t, err)
+	require.Equal(t, models.ScheduleWaiting, second.Outcome)
+	require.Equal(t, first.JobID, second.JobID, "what it waits for")
+	runs := s.runs(schedule, models.ScheduleEnded, models.ScheduleEnded)
+	require.Equal(t, first.JobID, runs[0].JobID)
+	require.NotEqual(t, first.JobID, runs[1].JobID)
+
+	s.settled()
+	both := s.scheduled(models.OverlapAllowAll, table)
+	for range 2 {
+		run, err := s.times.Trigger(t.Context(), both)
+		require.NoError(t, err)
+		require.NotNil(t, run)
+	}
+	require.Eventually(t, func() bool {
+		seen, err := s.times.See(t.Context(), both)
+		return err == nil && len(seen.Began) == 2
+	}, 10*time.Second, 20*time.Millisecond, "two triggers are two runs")
+	s.rest()
+	none, err := s.times.Trigger(t.Context(), both)
+	require.NoError(t, err)
+	require.Nil(t, none, "no worker takes it up")
+}
+
 // What becomes of a time that comes while a download is under way.
 func TestOverlaps(t *testing.T) {
 	all := newStack(t, testkit.SQLite(t), testkit.Temporal(t))
@@ -166,9 +203,11 @@ func TestOverlaps(t *testing.T) {
 		schedule := s.scheduled(models.OverlapSkip, table)
 		s.comes(schedule)
 		<-reached
-		s.runs(schedule, models.ScheduleStarted)
+		own := s.runs(schedule, models.ScheduleStarted)[0].JobID
 		_, err := s.times.Trigger(t.Context(), schedule)
 		require.True(t, models.HasCode(err, "schedule.still_running"), "%v", err)
+		refused, _ := models.AsProblem(err)
+		require.Equal(t, own, refused.Fields[0].Code, "the job in the way is named")
 		s.runs(schedule, models.ScheduleEnded)
 	})
 }

@@ -337,6 +337,14 @@ func TestSchedulesAtTheCommandLine(t *testing.T) {
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "pause", id, "--why", "x").code)
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "resume", id).code)
 	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "trigger", id).code)
+	server["POST /api/v1/schedules/"+id+"/trigger"] = api.Triggered{Job: &api.Job{ID: jobID, State: models.JobQueued}}
+	got = scratch(t.Context(), t, server, "schedule", "trigger", id, "--detach")
+	require.Equal(t, exitCompleted, got.code, got.err)
+	require.Contains(t, got.out, jobID, "the job is what came of it")
+	server["POST /api/v1/schedules/"+id+"/trigger"] = api.Triggered{Job: &api.Job{ID: jobID}, Waits: true, Warnings: []models.Problem{{Detail: "Another download is running."}}}
+	got = scratch(t.Context(), t, server, "schedule", "trigger", id)
+	require.Equal(t, exitCompleted, got.code, got.err)
+	require.Contains(t, got.out, "Another download is running.")
 	require.Equal(t, exitCompleted, scratch(t.Context(), t, server, "schedule", "remove", id).code)
 	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "add", "Autumn", "--cron", "x").code)
 	require.Equal(t, exitBadInput, scratch(t.Context(), t, server, "schedule", "show", "sch_none").code)

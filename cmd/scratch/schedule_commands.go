@@ -25,7 +25,7 @@ func scheduleCommand(f *clientFlags) *cobra.Command {
 		addScheduleCommand(f),
 		pauseScheduleCommand(f),
 		&cobra.Command{Use: "resume <schedule>", Short: "Let a paused schedule go on", Args: cobra.ExactArgs(1), RunE: f.run(resumeSchedule)},
-		&cobra.Command{Use: "trigger <schedule>", Short: "Run a schedule now, paused or not", Args: cobra.ExactArgs(1), RunE: f.run(triggerSchedule)},
+		triggerScheduleCommand(f),
 		&cobra.Command{Use: "remove <schedule>", Short: "Remove a schedule; a download under way goes on", Args: cobra.ExactArgs(1), RunE: f.run(removeSchedule)},
 	)
 }
@@ -246,12 +246,27 @@ func resumeSchedule(ctx context.Context, s *session, args []string) error {
 	return s.done(m, "Schedule %s goes on%s.", m.ID, nextOf(m))
 }
 
-func triggerSchedule(ctx context.Context, s *session, args []string) error {
-	m, err := ask[api.Schedule](ctx, s.client, http.MethodPost, schedulePath(args[0])+"/trigger", nil)
-	if err != nil {
-		return err
+func triggerScheduleCommand(f *clientFlags) *cobra.Command {
+	var detach bool
+	c := &cobra.Command{
+		Use: "trigger <schedule>", Short: "Run a schedule now, paused or not, and follow its download; Ctrl-C leaves it running", Args: cobra.ExactArgs(1),
+		RunE: f.run(func(ctx context.Context, s *session, args []string) error {
+			came, err := ask[api.Triggered](ctx, s.client, http.MethodPost, schedulePath(args[0])+"/trigger", nil)
+			if err != nil {
+				return err
+			}
+			if came.Job != nil && !came.Waits {
+				return s.after(ctx, *came.Job, detach, followedJob)
+			}
+			why := ""
+			for _, w := range came.Warnings {
+				why += " " + plain(w.Detail)
+			}
+			return s.done(came, "Triggered schedule %s.%s See what comes of it with 'scratch schedule show %s'.", args[0], why, args[0])
+		}),
 	}
-	return s.done(m, "Triggered schedule %s. See what comes of it with 'scratch schedule show %s'.", m.ID, m.ID)
+	c.Flags().BoolVar(&detach, "detach", false, "start it and do not wait")
+	return c
 }
 
 func removeSchedule(ctx context.Context, s *session, args []string) error {

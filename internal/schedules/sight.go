@@ -61,19 +61,3 @@ func appendTime(times []time.Time, workflowID string) []time.Time {
 	}
 	return times
 }
-
-// Trigger runs a schedule now, whether it is paused or not. While its last run
-// has not ended and the policy is to leave the next one out, it fails with
-// "schedule.still_running": the engine would leave it out without a word.
-func (r *Reconciler) Trigger(ctx context.Context, s models.Schedule) (Applied, error) {
-	applied, err := r.Apply(ctx, s)
-	if err != nil {
-		return applied, err
-	}
-	if len(applied.Sight.Running) > 0 && applied.Schedule.Overlap == models.OverlapSkip {
-		return applied, models.NewProblem(models.KindConflict, "schedule.still_running", "The last run of this schedule has not ended.",
-			"Wait for it, or cancel its job; another overlap policy lets the next one wait or replace it.")
-	}
-	handle := r.Engine.ScheduleClient().GetHandle(ctx, contract.ScheduleID(s.ID))
-	return applied, handle.Trigger(ctx, client.ScheduleTriggerOptions{})
-}
