@@ -95,7 +95,23 @@ func (d *Downloads) CopyPages(ctx context.Context, in CopyInput) (result CopyRes
 		noted: func() { life.note(copyPlace{Seen: run.Seen, Stalls: stalls, Progress: run.Progress}) },
 	}
 	c.noted()
-	return c.turn(ctx)
+	result, failed = c.turn(ctx)
+	if failed != nil && ctx.Err() == nil && storeAway(failed) {
+		// No worker was lost: the database takes nothing now. However long that
+		// lasts, the table goes on from its checkpoint after it (Promise 7).
+		stalls--
+		activity.RecordHeartbeat(ctx, copyPlace{Seen: run.Seen, Stalls: stalls, Progress: run.Progress})
+	}
+	return result, failed
+}
+
+// storeAway reports whether an attempt failed for want of the database alone.
+func storeAway(err error) bool {
+	if _, remote := connectors.AsError(err); remote {
+		return false
+	}
+	p, ok := models.AsProblem(err)
+	return ok && (p.Kind == models.KindUnavailable || p.Kind == models.KindTimeout)
 }
 
 // elsewhere ends a turn that found no place: the next one may find one in another

@@ -30,6 +30,17 @@ type Jobs struct {
 	// Engine is asked about runs that another parent started.
 	Engine client.Client
 	Now    func() time.Time
+	Ended  Ended
+}
+
+// Ended is told of a run that ended with the engine's own tools, or too late, and
+// cannot tell of its end itself; an empty run id is the latest. nil tells nobody.
+type Ended func(ctx context.Context, workflowID, runID string)
+
+func (e Ended) tell(ctx context.Context, workflowID, runID string) {
+	if e != nil {
+		e(ctx, workflowID, runID)
+	}
 }
 
 // JobRef names a job.
@@ -61,11 +72,15 @@ func (j *Jobs) ChangeJob(ctx context.Context, in ChangeJobInput) error {
 	if err != nil {
 		return fmt.Errorf("change job %s to %s: %w", in.JobID, in.To, err)
 	}
-	if _, err = db.SetJobState(ctx, in.JobID, store.JobChange{
+	changed, err := db.SetJobState(ctx, in.JobID, store.JobChange{
 		To: in.To, From: from, RunID: runID,
 		Problem: in.Problem, WaitingUntil: in.Until, WaitingWhy: models.Bound(in.Why, models.MaxProblemText),
-	}); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("change job %s to %s: %w", in.JobID, in.To, err)
+	}
+	if changed && job.RunID != "" && job.RunID != runID {
+		j.Ended.tell(ctx, job.WorkflowID, job.RunID) // a reset replaced it
 	}
 	return nil
 }
@@ -113,6 +128,9 @@ func (j *Jobs) RecordTable(ctx context.Context, in RecordTableInput) error {
 	}
 	if _, err := j.Store(in.OrganizationID).SetJobState(ctx, in.JobID, store.JobChange{Outcome: &outcome}); err != nil {
 		return fmt.Errorf("record table %s of job %s as %s: %w", in.TableID, in.JobID, in.State, err)
+	}
+	if in.State == models.JobTerminated || in.State == models.JobTimedOut {
+		j.Ended.tell(ctx, contract.DownloadID(in.TableID), "")
 	}
 	return nil
 }

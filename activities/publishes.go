@@ -46,7 +46,6 @@ type Publishes struct {
 	Now func() time.Time
 	// Lease is how long a batch may start requests; 0 takes the default.
 	Lease time.Duration
-	Meter Meter // nil counts nothing
 }
 
 // timed gives p with a clock that runs as the one leases and outcomes are stamped

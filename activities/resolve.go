@@ -79,21 +79,21 @@ func (p *Publishes) resolveGroup(ctx context.Context, db PublishStore, in Resolv
 	}
 	r, err := openTable(ctx, p.Open, db, table)
 	if err != nil {
-		return p.unresolved(ctx, db, in, table.Service, items, err, result)
+		return p.unresolved(ctx, db, in, items, err, result)
 	}
 	defer r.close(ctx, nil) // it hears of a refusal on the way
 	ready := p.atRest(items, r.definition, result)
 	if len(ready) == 0 {
 		return nil
 	}
-	s := &resolving{db: db, remote: r, in: in, now: p.Now, references: &references{db: db, known: map[string]string{}}, meter: p.Meter}
+	s := &resolving{db: db, remote: r, in: in, now: p.Now, references: &references{db: db, known: map[string]string{}}}
 	settlements, err := s.look(ctx, ready)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		r.heard(err)
-		return p.unresolved(ctx, db, in, table.Service, ready, err, result)
+		return p.unresolved(ctx, db, in, ready, err, result)
 	}
 	return s.store(ctx, ready, settlements, result)
 }
@@ -121,7 +121,7 @@ func (p *Publishes) removed(ctx context.Context, db PublishStore, in ResolveInpu
 		return nil
 	}
 	in.GiveUp = true
-	return p.unresolved(ctx, db, in, "removed", ready, cause, result)
+	return p.unresolved(ctx, db, in, ready, cause, result)
 }
 
 // freeAt is when nothing of an item can be on its way any more: its lease has
@@ -152,7 +152,7 @@ func (r *ResolveResult) later(at time.Time) {
 
 // unresolved handles a service that cannot be asked: again later, and in the
 // end a person.
-func (p *Publishes) unresolved(ctx context.Context, db PublishStore, in ResolveInput, service string, items []models.Item, cause error, result *ResolveResult) error {
+func (p *Publishes) unresolved(ctx context.Context, db PublishStore, in ResolveInput, items []models.Item, cause error, result *ResolveResult) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -177,9 +177,6 @@ func (p *Publishes) unresolved(ctx context.Context, db PublishStore, in ResolveI
 	if err := db.SettleItems(ctx, settlements); err != nil {
 		return fmt.Errorf("settle items of plan %s: %w", in.PlanID, err)
 	}
-	for _, item := range items {
-		meterOf(p.Meter).ItemSettled(service, item.Op, models.ItemUnknown)
-	}
 	return nil
 }
 
@@ -200,7 +197,6 @@ type resolving struct {
 	in         ResolveInput
 	now        func() time.Time
 	references *references
-	meter      Meter
 }
 
 func (s *resolving) look(ctx context.Context, items []models.Item) ([]store.Settlement, error) {
@@ -233,9 +229,8 @@ func (s *resolving) store(ctx context.Context, items []models.Item, settlements 
 	// What was found out concerns the sending that was looked at: where another
 	// has taken the item since, it says nothing (Promise 5).
 	holders := make(map[string]string, len(items))
-	ops := make(map[string]models.Operation, len(items))
 	for _, item := range items {
-		holders[item.ID], ops[item.ID] = item.Lease, item.Op
+		holders[item.ID] = item.Lease
 	}
 	for i, done := range settlements {
 		settlements[i].Holder = holders[done.ItemID]
@@ -248,11 +243,6 @@ func (s *resolving) store(ctx context.Context, items []models.Item, settlements 
 	}
 	if err := s.db.SettleItems(ctx, settlements); err != nil {
 		return fmt.Errorf("settle items of plan %s: %w", s.in.PlanID, err)
-	}
-	for _, done := range settlements {
-		if done.State != models.ItemPlanned {
-			meterOf(s.meter).ItemSettled(s.remote.table.Service, ops[done.ItemID], done.State)
-		}
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type ScheduleStore interface {
 type Schedules struct {
 	Store  func(organizationID string) ScheduleStore
 	Engine client.Client
+	Ended  Ended
 }
 
 // ScheduledInput names a schedule and one of its times.
@@ -150,6 +151,9 @@ type FollowJobResult struct {
 // which does not show its end yet.
 const followAgain = time.Second
 
+// engineTimeout bounds a word with the engine that nothing waits for.
+const engineTimeout = 5 * time.Second
+
 // FollowJob waits for a job's end. A cancel ends the waiting, not the job.
 func (s *Schedules) FollowJob(ctx context.Context, in JobRef) (FollowJobResult, error) {
 	life := beat(ctx, nil)
@@ -168,11 +172,21 @@ func (s *Schedules) FollowJob(ctx context.Context, in JobRef) (FollowJobResult, 
 		_ = s.Engine.GetWorkflow(watching, job.WorkflowID, job.RunID).Get(watching, nil)
 		if err := wait.For(watching, followAgain); err != nil {
 			if ctx.Err() != nil {
+				s.endedUnder(ctx)
 				return FollowJobResult{}, ctx.Err()
 			}
 			return FollowJobResult{}, temporal.NewApplicationError("the worker stops; another one follows job "+in.JobID, "worker.stops")
 		}
 	}
+}
+
+// endedUnder tells of the run that this activity is of, if it is over: a
+// terminated run has no other last moment.
+func (s *Schedules) endedUnder(ctx context.Context) {
+	run := activity.GetInfo(ctx).WorkflowExecution
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineTimeout)
+	defer cancel()
+	s.Ended.tell(telling, run.ID, run.RunID)
 }
 
 // CancelJob cancels a job that the schedule started.

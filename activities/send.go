@@ -67,7 +67,7 @@ func (p *Publishes) SendItems(ctx context.Context, in SendInput) (SendResult, er
 	s := &sending{
 		db: db, remote: r, in: in, now: p.Now, holder: holder(ctx), over: p.Now().Add(in.Turn),
 		references: &references{db: db, known: map[string]string{}}, set: map[string]bool{},
-		noted: func(r SendResult) { life.note(r) }, leaseFor: cmp.Or(p.Lease, leaseFor), meter: p.Meter,
+		noted: func(r SendResult) { life.note(r) }, leaseFor: cmp.Or(p.Lease, leaseFor),
 	}
 	return s.turn(ctx)
 }
@@ -85,7 +85,6 @@ type sending struct {
 	set        map[string]bool // items set aside in this turn
 	result     SendResult
 	tries      int
-	meter      Meter
 	noted      func(SendResult)
 }
 
@@ -278,7 +277,6 @@ func (s *sending) keep(ctx context.Context, settlements []store.Settlement) erro
 	}
 	for _, settled := range settlements {
 		if settled.State != models.ItemPlanned {
-			meterOf(s.meter).ItemSettled(s.remote.table.Service, s.in.Op, settled.State)
 			s.result.Settled++
 		}
 	}

@@ -134,12 +134,21 @@ func TestDiskIsFull(t *testing.T) {
 	full(p.tryUpload("posts.csv", strings.NewReader("id,title\n"+strings.Repeat("1,A title that fills a line of the file\n", 50_000))))
 	require.Empty(t, filesBelow(t, filepath.Join(p.dir, "uploads")), "a half-written upload was left behind")
 	require.Zero(t, p.db.number(`SELECT count(*) FROM uploads`))
-	require.False(t, p.job(job.ID).Final, "a job that goes on by itself shows as ended")
+	eventually(t, time.Minute, "the job says what it waits for", func() bool {
+		shown := p.job(job.ID) // reading answers, though nothing of it can be stored
+		require.False(t, shown.Final, "a job that goes on by itself shows as ended")
+		return shown.State == models.JobWaiting && strings.Contains(shown.WaitingWhy, "disk")
+	})
+	status, text, err = p.try(http.MethodGet, "/readyz", nil)
+	require.NoError(t, err)
+	full(status, text) // a download could not start now
 	require.GreaterOrEqual(t, stored(), before, "what was stored is lost")
 
 	free(t, p.dir)
+	p.awaitReady()
 	job = p.await(job.ID, 3*time.Minute, isFinal)
 	require.Equal(t, models.JobCompleted, job.State, "with room again the download goes on: %v", job.Problem)
+	require.Nil(t, job.Problem, "what it waited for is no news any more")
 	require.EqualValues(t, posts, job.Progress.Created)
 	require.Equal(t, posts, stored())
 	require.Equal(t, posts, p.db.number(`SELECT count(DISTINCT remote_id) FROM `+records))

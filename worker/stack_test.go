@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/scratch-platform/scratch/activities"
 	"github.com/scratch-platform/scratch/connectors"
 	"github.com/scratch-platform/scratch/connectors/postgres"
 	"github.com/scratch-platform/scratch/internal/connecting"
@@ -50,6 +51,7 @@ type stack struct {
 	times    *schedules.Reconciler
 	uploads  *uploads.Sweeper
 	worker   *Worker
+	ended    activities.Ended // told of ends, if set
 }
 
 // beside gives a stack that shares everything but the snapshot, for a test that
@@ -158,7 +160,7 @@ func (s *stack) table(remoteID string) models.Table {
 // work starts a worker process's worth of work; rest stops it.
 func (s *stack) work() {
 	s.worker = New(Config{
-		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Uploads: s.uploads, Log: slog.New(slog.DiscardHandler),
+		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Uploads: s.uploads, Log: slog.New(slog.DiscardHandler), Ended: s.ended,
 	})
 	require.NoError(s.t, s.worker.Start())
 }

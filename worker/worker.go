@@ -56,6 +56,7 @@ type Config struct {
 	// Started is called once, when work is taken from the queues; nil for nobody.
 	Started func()
 	Meter   activities.Meter // nil counts nothing
+	Ended   activities.Ended // nil tells nobody
 	// Lease is how long a batch of a publish may start requests; 0 takes the
 	// default. Whoever resolves a lost batch waits for it.
 	Lease time.Duration
@@ -166,7 +167,7 @@ func registerSync(r sdk.Registry, config Config) {
 	registerSyncWorkflows(r)
 	r.RegisterActivity(&activities.Jobs{
 		Store:  func(id string) activities.JobStore { return config.Store.Org(id) },
-		Engine: config.Client, Now: config.Store.Now,
+		Engine: config.Client, Now: config.Store.Now, Ended: config.Ended,
 	})
 	r.RegisterActivity(&activities.Downloads{
 		Store: func(id string) activities.DownloadStore { return config.Store.Org(id) },
@@ -174,7 +175,7 @@ func registerSync(r sdk.Registry, config Config) {
 	})
 	r.RegisterActivity(&activities.Publishes{
 		Store: func(id string) activities.PublishStore { return config.Store.Org(id) },
-		Open:  config.Open, Now: config.Now, Lease: config.Lease, Meter: config.Meter,
+		Open:  config.Open, Now: config.Now, Lease: config.Lease,
 	})
 }
 
@@ -183,7 +184,7 @@ func registerMaintenance(r sdk.Registry, config Config) {
 	registerMaintenanceWorkflows(r)
 	r.RegisterActivity(&activities.Schedules{
 		Store:  func(id string) activities.ScheduleStore { return config.Store.Org(id) },
-		Engine: config.Client,
+		Engine: config.Client, Ended: config.Ended,
 	})
 	r.RegisterActivity(&activities.Cleanup{Store: config.Store.System(), Uploads: config.Uploads})
 }

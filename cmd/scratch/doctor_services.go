@@ -64,6 +64,9 @@ func (d *doctor) lookAtDatabase(ctx context.Context) {
 		return
 	}
 	d.ok(name, "%s %s answers", map[string]string{"postgres": "PostgreSQL", "sqlite": "SQLite"}[s.Dialect()], version)
+	if p, ok := models.AsProblem(s.Writable(ctx)); ok { // writes nothing: this process was refused nothing
+		d.broken(name, p.Detail, p.Hint)
+	}
 	d.lookAtClock(s.ClockAhead())
 	d.lookAtSchema(ctx, s)
 }

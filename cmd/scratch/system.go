@@ -119,12 +119,20 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 	s.reconciler = &reconcile.Reconciler{
 		System: s.store.System(), Org: func(id string) reconcile.Org { return s.store.Org(id) },
 		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Now: s.store.Now, Log: s.log,
+		Ended: s.runEnded,
 	}
 	s.schedules = &schedules.Reconciler{
 		System: s.store.System(), Org: func(id string) schedules.Org { return s.store.Org(id) },
 		Engine: s.engine, Payloads: codec.DataConverter(s.vault), Locks: s.locks, Log: s.log,
 	}
 	return nil
+}
+
+// runEnded closes the trace of a run that could not.
+func (s *system) runEnded(ctx context.Context, workflowID, runID string) {
+	if err := s.observed.traces.RunEnded(ctx, s.engine, workflowID, runID); err != nil {
+		s.log.DebugContext(ctx, "the trace of a run that was ended stays open", "workflow", workflowID, "run", runID, "error", err)
+	}
 }
 
 // joinEvents leads events from the store to the hubs, here and in the other
@@ -159,7 +167,7 @@ func (s *system) openStore(ctx context.Context) (*store.Store, error) {
 		url = s.settings.DatabaseURL.Reveal()
 	}
 	return store.Open(ctx, store.Config{
-		URL: url, Log: s.log, Now: time.Now, Spans: s.observed.traces != nil, JobEnded: s.observed.metrics.JobEnded,
+		URL: url, Log: s.log, Now: time.Now, Spans: s.observed.traces != nil, JobEnded: s.observed.metrics.JobEnded, ItemsSettled: s.observed.metrics.ItemsSettled,
 	})
 }
 
@@ -221,10 +229,11 @@ func (s *system) ready(ctx context.Context) error {
 }
 
 func (s *system) storeReady(ctx context.Context) error {
-	if err := s.store.Ping(ctx); err != nil {
-		return storeAway(err)
+	err := s.store.Writable(ctx)
+	if err == nil || models.HasCode(err, "store.disk_full") || models.HasCode(err, "store.read_only") {
+		return err
 	}
-	return nil
+	return storeAway(err)
 }
 
 func storeAway(err error) error {
@@ -275,6 +284,7 @@ func (s *system) work(ctx context.Context) error {
 	defer s.working.Store(false)
 	config := worker.Config{
 		Client: s.engine, Store: s.store, Open: s.opener, Now: time.Now, Log: s.log, Drain: s.settings.Drain, TablesAtOnce: s.settings.TablesAtOnce, Meter: s.observed.metrics,
+		Ended:   s.runEnded,
 		Uploads: &uploads.Sweeper{Dir: s.settings.UploadDir(), Index: s.store.System(), Now: time.Now},
 		Started: func() { s.working.Store(true) },
 	}

@@ -33,6 +33,8 @@ type glance struct {
 	done chan struct{}
 	job  models.Job
 	err  error
+	// again: what it shows could not be stored, so that the next reader looks too.
+	again bool
 }
 
 // Glance is Look for reading: a job that is read many times a second is looked
@@ -43,7 +45,7 @@ func (r *Reconciler) Glance(ctx context.Context, job models.Job) (models.Job, er
 	if job.State.Final() {
 		return job, nil
 	}
-	return r.glances.at(ctx, job, r.Now, r.Look)
+	return r.glances.at(ctx, job, r.Now, r.look)
 }
 
 // at gives the job as a look shows it, or as it is when the last look is recent.
@@ -58,6 +60,9 @@ func (g *glances) at(ctx context.Context, job models.Job, now func() time.Time, 
 		defer func() { g.leave(job.ID, under, now()) }()
 		under.err = errBroken // unless the look comes to its end
 		under.job, under.err = look(ctx, job)
+		if under.again = errors.Is(under.err, errNotStored); under.again {
+			under.err = nil
+		}
 		return under.job, under.err
 	}
 	select {
@@ -96,7 +101,7 @@ func (g *glances) leave(id string, ended *glance, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.under, id)
-	if ended.err == nil {
+	if ended.err == nil && !ended.again {
 		g.last[id] = now
 	}
 	if len(g.last) > glancesKept {

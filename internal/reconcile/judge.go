@@ -30,6 +30,8 @@ type sight struct {
 	cancelling bool
 	outcome    string   // the run's own word, in its search attribute
 	children   []string // workflow ids it waits for, of a run that was reset
+	pending    []string // workflow ids it waits for
+	held       *heldUp  // what its steps wait for; nil for nothing known
 }
 
 // ask looks for the job's run: the latest of its workflow id, when it is this
@@ -40,7 +42,7 @@ func (r *Reconciler) ask(ctx context.Context, job models.Job) (sight, error) {
 		return sight{}, err
 	}
 	if latest != nil && r.jobOf(latest.GetWorkflowExecutionInfo()) == job.ID {
-		return sightOf(latest), nil
+		return r.sightOf(latest), nil
 	}
 	if job.RunID == "" {
 		running := latest != nil && latest.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -57,7 +59,7 @@ func (r *Reconciler) ask(ctx context.Context, job models.Job) (sight, error) {
 	if err != nil || own == nil {
 		return sight{gone: own == nil}, err
 	}
-	return sightOf(own), nil
+	return r.sightOf(own), nil
 }
 
 // describe gives nil for a run the engine does not know.
@@ -83,17 +85,19 @@ func (r *Reconciler) jobOf(run *workflowpb.WorkflowExecutionInfo) string {
 	return id
 }
 
-func sightOf(d *workflowservice.DescribeWorkflowExecutionResponse) sight {
+func (r *Reconciler) sightOf(d *workflowservice.DescribeWorkflowExecutionResponse) sight {
 	info := d.GetWorkflowExecutionInfo()
 	seen := sight{
 		runID: info.GetExecution().GetRunId(), status: info.GetStatus(),
 		cancelling: d.GetWorkflowExtendedInfo().GetCancelRequested(),
 		outcome:    keywordOf(info.GetSearchAttributes(), contract.AttributeOutcome),
+		held:       r.heldUpIn(d.GetPendingActivities()),
+	}
+	for _, child := range d.GetPendingChildren() {
+		seen.pending = append(seen.pending, child.GetWorkflowId())
 	}
 	if info.GetFirstRunId() != seen.runID { // none of our parents continues as new
-		for _, child := range d.GetPendingChildren() {
-			seen.children = append(seen.children, child.GetWorkflowId())
-		}
+		seen.children = seen.pending
 	}
 	return seen
 }
@@ -151,6 +155,8 @@ func (r *Reconciler) running(job models.Job, s sight) (store.JobChange, bool) {
 	case s.runID != "" && job.RunID != "" && s.runID != job.RunID:
 		// Reset: the same job goes on under a new run.
 		return store.JobChange{To: models.JobRunning, From: []models.JobState{job.State}, RunID: s.runID}, true
+	case s.held != nil || isHeldUp(job):
+		return hold(job, s)
 	case r.silent(job):
 		return store.JobChange{
 			To: models.JobStalled, From: []models.JobState{models.JobQueued, models.JobRunning}, RunID: s.runID,
@@ -177,16 +183,17 @@ func (r *Reconciler) cancelLost(job models.Job, s sight) bool {
 
 // silent reports whether a job that should be under way gives no sign of life.
 func (r *Reconciler) silent(job models.Job) bool {
-	if job.State != models.JobRunning && job.State != models.JobQueued {
-		return false
-	}
+	return r.silentFor(job, stalledAfter) && (job.State == models.JobRunning || job.State == models.JobQueued)
+}
+
+func (r *Reconciler) silentFor(job models.Job, long time.Duration) bool {
 	last := job.CreatedAt
 	for _, at := range []*time.Time{job.StartedAt, job.AliveAt} {
 		if at != nil && at.After(last) {
 			last = *at
 		}
 	}
-	return r.Now().Sub(last) > stalledAfter
+	return r.Now().Sub(last) > long
 }
 
 // stay keeps a job as it is but for whether the engine could be asked.
@@ -207,7 +214,7 @@ func completed(outcome string) models.JobState {
 }
 
 func endedBy(job models.Job, how string) *models.Problem {
-	if job.Problem != nil {
+	if job.Problem != nil && !isHeldUp(job) {
 		return job.Problem
 	}
 	return models.NewProblem(models.KindConflict, "job.ended_outside", "The run "+how+".",

@@ -58,7 +58,7 @@ type Org interface {
 }
 
 // Reconciler looks at live jobs, by itself and when asked. All exported fields
-// are needed.
+// but Ended are needed.
 type Reconciler struct {
 	System System
 	Org    func(organizationID string) Org
@@ -68,6 +68,9 @@ type Reconciler struct {
 	Locks    locks.Locker
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Ended is told of each run that was seen to have ended with the engine's own
+	// tools, or too late: it cannot tell of its end itself. nil tells nobody.
+	Ended func(ctx context.Context, workflowID, runID string)
 
 	glances   glances
 	resolving resolving
@@ -129,13 +132,25 @@ func (r *Reconciler) Pass(ctx context.Context) error {
 }
 
 // Look holds one job against the engine and gives it as it stands after. A job
-// that has ended is given as it is.
+// that has ended is given as it is. While the database takes no changes, the job
+// is given as it would be stored.
 func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, error) {
+	job, err := r.look(ctx, job)
+	if errors.Is(err, errNotStored) {
+		return job, nil
+	}
+	return job, err
+}
+
+func (r *Reconciler) look(ctx context.Context, job models.Job) (models.Job, error) {
 	if job.State.Final() {
 		return job, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, lookTimeout)
 	seen, err := r.ask(asking, job)
+	if err == nil {
+		r.findHeldUp(asking, job, &seen)
+	}
 	cancel()
 	if ctx.Err() != nil {
 		return job, ctx.Err()
@@ -163,8 +178,29 @@ func (r *Reconciler) Look(ctx context.Context, job models.Job) (models.Job, erro
 		return job, nil
 	}
 	db := r.Org(job.OrganizationID)
-	if _, err := db.SetJobState(ctx, job.ID, change); err != nil {
+	changed, err := db.SetJobState(ctx, job.ID, change)
+	if shown := unstored(job, change, err); shown != nil {
+		return *shown, errNotStored
+	}
+	if err != nil {
 		return job, fmt.Errorf("show job %s as %s: %w", job.ID, change.To, err)
 	}
+	if changed {
+		r.tellEnded(ctx, job, change)
+	}
 	return db.Job(ctx, job.ID)
+}
+
+// tellEnded tells of a run that a change of its job shows to be over: terminated,
+// timed out, or replaced by a reset. The change is made once, by whoever is first.
+func (r *Reconciler) tellEnded(ctx context.Context, job models.Job, change store.JobChange) {
+	runID := change.RunID
+	if !change.To.Final() && job.RunID != "" && change.RunID != "" && change.RunID != job.RunID {
+		runID = job.RunID
+	} else if change.To != models.JobTerminated && change.To != models.JobTimedOut {
+		return
+	}
+	if r.Ended != nil && runID != "" {
+		r.Ended(ctx, job.WorkflowID, runID)
+	}
 }

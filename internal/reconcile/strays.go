@@ -108,7 +108,7 @@ func (r *Reconciler) reviveJob(ctx context.Context, job models.Job, runID string
 	if err != nil || described == nil {
 		return err
 	}
-	seen := sightOf(described)
+	seen := r.sightOf(described)
 	if !seen.isOpen() {
 		return nil // the list is a moment behind
 	}

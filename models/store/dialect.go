@@ -42,6 +42,7 @@ const (
 	faultUnique            // a unique index refused the row
 	faultRetry             // serialization failure, deadlock, busy: the same transaction may succeed now
 	faultDiskFull          // no space left
+	faultReadOnly          // a standby, or set to take no changes
 	faultTimeout           // the statement ran over its time limit or was cancelled
 	faultUnavailable       // no connection
 	faultRefused           // a server that does not let us in

@@ -27,8 +27,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	}
 	switch s.dialect.classify(err) {
 	case faultDiskFull:
-		return models.NewProblem(models.KindUnavailable, "store.disk_full", "the database has no disk space left; nothing of this change was kept",
-			"free some space on the database's disk, then try again").Because(err)
+		return s.refused(diskFull(err))
+	case faultReadOnly:
+		return s.refused(readOnly(err))
 	case faultRetry:
 		return models.NewProblem(models.KindUnavailable, "store.busy", "the database is busy with competing changes; nothing of this change was kept",
 			"try again in a moment").Because(err)
@@ -49,6 +50,16 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return unavailable(err)
 	}
 	return fmt.Errorf("store: %w", err)
+}
+
+func diskFull(err error) *models.Problem {
+	return models.NewProblem(models.KindUnavailable, "store.disk_full", "the database has no disk space left; nothing of this change was kept",
+		"free some space on the database's disk; what waits goes on by itself then").Because(err)
+}
+
+func readOnly(err error) *models.Problem {
+	return models.NewProblem(models.KindUnavailable, "store.read_only", "the database takes no changes: it is a standby, or set read-only",
+		"check that its address leads to the primary, and default_transaction_read_only or the file's rights; what waits goes on by itself then").Because(err)
 }
 
 func unavailable(err error) error {

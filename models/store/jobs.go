@@ -289,8 +289,8 @@ func (tx *Tx) moveJob(row *jobRow, change JobChange) {
 	switch {
 	case change.Problem != nil:
 		row.Problem = asJSON(change.Problem)
-	case wasFinal && !change.To.Final():
-		row.Problem = asJSON[*models.Problem](nil) // it lives again: the old end is no news
+	case !wasFinal || !change.To.Final():
+		row.Problem = asJSON[*models.Problem](nil) // the old end, or what held it up, is no news
 	}
 	row.WaitingUntil, row.WaitingWhy, row.EngineAway = storedPtr(change.WaitingUntil), change.WaitingWhy, change.EngineAway
 	if row.StartedAt == nil && change.To != models.JobQueued && change.To != models.JobCancelling {

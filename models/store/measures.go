@@ -16,6 +16,40 @@ type EndedJob struct {
 	Took  time.Duration // since it was asked for
 }
 
+// SettledItems counts items of applied plans that came to an outcome: by what was
+// sent, by what was found out later, by a person's word, or because the publish
+// ended before them. An item whose outcome was not known counts again when it is.
+type SettledItems struct {
+	Service string
+	Op      models.Operation
+	State   models.ItemState
+	N       int64
+}
+
+// itemsSettled has items counted when the transaction is committed.
+func (tx *Tx) itemsSettled(tableID string, op models.Operation, state models.ItemState, n int64) error {
+	if n == 0 || state == models.ItemPlanned || state == models.ItemSending {
+		return nil
+	}
+	for i := range tx.settled {
+		if s := &tx.settled[i]; s.table == tableID && s.Op == op && s.State == state {
+			s.N += n
+			return nil
+		}
+	}
+	var service string // also of a table that was removed meanwhile
+	if err := tx.rows(&tableRow{}).Select("service").Where("id = ?", tableID).Limit(1).Scan(&service).Error; err != nil {
+		return err
+	}
+	tx.settled = append(tx.settled, settledItems{tableID, SettledItems{Service: service, Op: op, State: state, N: n}})
+	return nil
+}
+
+type settledItems struct {
+	table string
+	SettledItems
+}
+
 // PoolUse is how a pool of connections is used.
 type PoolUse struct {
 	Pool   string // "all", or "read" and "write" where they differ

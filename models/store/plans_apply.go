@@ -202,28 +202,33 @@ func (o *Org) SkipPlanned(ctx context.Context, planID, why string, tables ...str
 		// Items first, then the plan, as everywhere while a plan is applied.
 		type sum struct {
 			TableID string
+			Op      models.Operation
 			N       int64
 		}
 		var sums []sum
-		planned := tx.rows(&itemRow{}).Select("table_id", "count(*) AS n").Where("plan_id = ? AND state = 'planned'", planID)
+		planned := tx.rows(&itemRow{}).Select("table_id", "op", "count(*) AS n").Where("plan_id = ? AND state = 'planned'", planID)
 		if len(tables) > 0 {
 			planned = planned.Where("table_id IN ?", tables)
 		}
-		err := planned.Group("table_id").Order("table_id").Find(&sums).Error
+		err := planned.Group("table_id, op").Order("table_id, op").Find(&sums).Error
 		if err != nil {
 			return err
 		}
 		var n int64
 		progress := map[string]models.Progress{}
 		for _, s := range sums {
-			result := tx.rows(&itemRow{}).Where("plan_id = ? AND table_id = ? AND state = 'planned'", planID, s.TableID).Updates(map[string]any{
+			result := tx.rows(&itemRow{}).Where("plan_id = ? AND table_id = ? AND op = ? AND state = 'planned'", planID, s.TableID, s.Op).Updates(map[string]any{
 				"state": models.ItemSkipped, "settled_at": tx.now, "note": models.Bound(why, models.MaxProblemText), "lease": "", "lease_until": nil,
 			})
 			if result.Error != nil {
 				return result.Error
 			}
 			n += result.RowsAffected
-			progress[s.TableID] = models.Progress{Done: result.RowsAffected, Skipped: result.RowsAffected}
+			before := progress[s.TableID]
+			progress[s.TableID] = models.Progress{Done: before.Done + result.RowsAffected, Skipped: before.Skipped + result.RowsAffected}
+			if err := tx.itemsSettled(s.TableID, s.Op, models.ItemSkipped, result.RowsAffected); err != nil {
+				return err
+			}
 		}
 		plan, err := tx.lockPlan(planID)
 		if err != nil || n == 0 {

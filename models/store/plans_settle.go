@@ -101,7 +101,9 @@ func (s *settling) table(c *recordChanges, rows []itemRow) error {
 			}
 		}
 		changed = append(changed, row)
-		s.note(&row, before)
+		if err := s.note(&row, before); err != nil {
+			return err
+		}
 	}
 	if err := s.tx.saveItems(changed); err != nil {
 		return err
@@ -160,10 +162,10 @@ func (s *settling) move(row *itemRow, done Settlement) bool {
 	return true
 }
 
-// note counts an item's move for its plan and its job.
-func (s *settling) note(row *itemRow, before models.ItemState) {
+// note counts an item's move for its plan, its job and the measures.
+func (s *settling) note(row *itemRow, before models.ItemState) error {
 	if before == row.State {
-		return
+		return nil
 	}
 	s.moves[row.PlanID] = append(s.moves[row.PlanID], stateMove{before, row.State})
 	tables := s.plans[row.PlanID]
@@ -175,6 +177,7 @@ func (s *settling) note(row *itemRow, before models.ItemState) {
 	countProgress(&p, row.Op, before, -1)
 	countProgress(&p, row.Op, row.State, 1)
 	tables[row.TableID] = p
+	return s.tx.itemsSettled(row.TableID, row.Op, row.State, 1)
 }
 
 // countProgress counts an item in one state for its job's progress.

@@ -133,6 +133,8 @@ func (postgres) classify(err error) fault {
 		return faultUnique
 	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
 		return faultRetry
+	case "25006": // read-only transaction: a standby, or default_transaction_read_only
+		return faultReadOnly
 	case "53100": // disk full
 		return faultDiskFull
 	case "57014": // query cancelled, also by statement_timeout

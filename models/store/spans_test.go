@@ -200,6 +200,42 @@ func TestAnEndedJobIsToldOnce(t *testing.T) {
 	require.Len(t, s.Pools(), 2)
 }
 
+// Breaks when what became of an item is not counted, because the publish ended
+// before it or a person settled it, or is counted twice, because it was told twice.
+func TestAnItemsOutcomeIsCountedOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		told := map[SettledItems]int64{}
+		s.itemsSettled = func(items SettledItems) {
+			n := items.N
+			items.N = 0
+			told[items] += n
+		}
+		org, actor, table := edited(t, s)
+		build(t, org, actor, table)
+		plan := build(t, org, actor, table) // the first is superseded: nothing became of its items
+		require.Empty(t, told)
+		start(t, org, actor, plan)
+		items := itemsByOp(t, org, plan.ID)
+		send(t, org, "one", items[models.OpCreate].ID)
+		unknown := Settlement{ItemID: items[models.OpCreate].ID, State: models.ItemUnknown, Holder: "one"}
+		for range 2 {
+			require.NoError(t, org.SettleItems(t.Context(), []Settlement{unknown}))
+			require.NoError(t, org.SkipPlanned(t.Context(), plan.ID, "stopped"))
+		}
+		count := func(op models.Operation, state models.ItemState) int64 {
+			return told[SettledItems{Service: table.Service, Op: op, State: state}]
+		}
+		require.EqualValues(t, 1, count(models.OpCreate, models.ItemUnknown))
+		require.EqualValues(t, 1, count(models.OpUpdate, models.ItemSkipped))
+		require.EqualValues(t, 1, count(models.OpDelete, models.ItemSkipped))
+		_, err := org.ResolveItem(t.Context(), items[models.OpCreate].ID, models.Resolution{Choice: "happened", RemoteID: "made"}, actor)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, count(models.OpCreate, models.ItemApplied), "a person's word")
+		require.Len(t, told, 4)
+		require.NotEmpty(t, table.Service)
+	})
+}
+
 // What tracing costs a statement: switched off, on with a trace that is not kept,
 // and kept.
 func BenchmarkSpans(b *testing.B) {

@@ -138,7 +138,9 @@ func (sqlite) classify(err error) fault {
 		return faultDiskFull
 	case sqlite3.SQLITE_INTERRUPT:
 		return faultTimeout
-	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+	case sqlite3.SQLITE_READONLY:
+		return faultReadOnly
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM:
 		return faultUnavailable
 	}
 	return faultOther

@@ -31,6 +31,8 @@ type Config struct {
 	// JobEnded is told of each job that ended, after the commit, on the
 	// committing goroutine; nil tells nobody.
 	JobEnded func(EndedJob)
+	// ItemsSettled is told of items that came to an outcome, as JobEnded is.
+	ItemsSettled func(SettledItems)
 }
 
 // Store is an open database. It is safe for use by several goroutines.
@@ -44,8 +46,11 @@ type Store struct {
 	now         func() time.Time // the same, as both databases store it
 	shared      *sharedClock     // nil on SQLite
 	close       func() error
+	refusal     refusal
 	spans       bool
-	jobEnded    func(EndedJob)
+	// jobEnded and itemsSettled are never nil.
+	jobEnded     func(EndedJob)
+	itemsSettled func(SettledItems)
 	// ahead has a place for each download that may work on two connections;
 	// without one, pages are stored one by one. nil on SQLite.
 	ahead chan struct{}
@@ -63,10 +68,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Store{log: cfg.Log, clock: cfg.Now, spans: cfg.Spans, jobEnded: cfg.JobEnded}
+	s := &Store{log: cfg.Log, clock: cfg.Now, spans: cfg.Spans, jobEnded: cfg.JobEnded, itemsSettled: cfg.ItemsSettled}
 	s.now = func() time.Time { return stored(s.clock()) }
 	if s.jobEnded == nil {
 		s.jobEnded = func(EndedJob) {}
+	}
+	if s.itemsSettled == nil {
+		s.itemsSettled = func(SettledItems) {}
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -35,6 +35,8 @@ type Tx struct {
 	events []models.Event
 	// ended are jobs that end with the commit.
 	ended []EndedJob
+	// settled are items that come to an outcome with the commit.
+	settled []settledItems
 }
 
 // tx runs fn in one writing transaction of the organization: all of it is
@@ -85,6 +87,9 @@ func (s *Store) once(ctx context.Context, org string, attempt int, fn func(*Tx) 
 	}
 	for _, job := range done.ended {
 		s.jobEnded(job)
+	}
+	for _, items := range done.settled {
+		s.itemsSettled(items.SettledItems)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (m *Metrics) Expect(services, outcomes []string) {
 			m.records.WithLabelValues(service, direction)
 		}
 		for _, op := range []models.Operation{models.OpCreate, models.OpUpdate, models.OpDelete} {
-			for _, outcome := range []models.ItemState{models.ItemApplied, models.ItemFailed, models.ItemConflict, models.ItemUnknown} {
+			for _, outcome := range []models.ItemState{models.ItemApplied, models.ItemFailed, models.ItemConflict, models.ItemUnknown, models.ItemSkipped} {
 				m.items.WithLabelValues(service, string(op), string(outcome))
 			}
 		}
@@ -149,12 +149,12 @@ func (m *Metrics) RecordsRead(service string, n int) {
 	m.records.WithLabelValues(service, Down).Add(float64(n))
 }
 
-// ItemSettled counts a publish item that came to an outcome; one that was
+// ItemsSettled counts publish items that came to an outcome; one that was
 // applied is a record written.
-func (m *Metrics) ItemSettled(service string, op models.Operation, outcome models.ItemState) {
-	m.items.WithLabelValues(service, string(op), string(outcome)).Inc()
-	if outcome == models.ItemApplied {
-		m.records.WithLabelValues(service, Up).Inc()
+func (m *Metrics) ItemsSettled(items store.SettledItems) {
+	m.items.WithLabelValues(items.Service, string(items.Op), string(items.State)).Add(float64(items.N))
+	if items.State == models.ItemApplied {
+		m.records.WithLabelValues(items.Service, Up).Add(float64(items.N))
 	}
 }
 

@@ -20,8 +20,15 @@ import (
 // the history: an operator gets from a run to its trace by it.
 const headerKey = "_tracer-data"
 
-// runWorkflow is the SDK's name for the span of a whole run.
-const runWorkflow = "RunWorkflow"
+// The SDK's names: of the span of a whole run, and of what names the run.
+const (
+	runWorkflow   = "RunWorkflow"
+	workflowIDTag = "temporalWorkflowID"
+	runIDTag      = "temporalRunID"
+)
+
+// runKey is what the ids of a run's span follow from.
+func runKey(runID string) string { return "run " + runID }
 
 // Interceptors carry the trace through Temporal: start, run, activity. They are
 // for the client; workers made from it use them too. Queries get no spans: they
@@ -112,8 +119,8 @@ func (t *temporalTracer) StartSpan(o *interceptor.TracerStartSpanOptions) (inter
 	}
 	whole := o.Operation == runWorkflow
 	if whole {
-		// The same on every worker that runs or replays it.
-		ctx = withSpanKey(ctx, o.IdempotencyKey)
+		// The same on every worker that runs or replays it, and for RunEnded.
+		ctx = withSpanKey(ctx, runKey(o.Tags[runIDTag]))
 	}
 	kind := trace.SpanKindServer
 	if o.ToHeader {
