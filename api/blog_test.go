@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -93,6 +94,48 @@ func TestANewCredentialVouchesForNoSiteBeforeItIsTested(t *testing.T) {
 	stored, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.Empty(t, stored.Realm)
+}
+
+// A limit that only the site's owner knows is set, shown and changed without the
+// password, never above what the connector permits, and moves nothing else.
+func TestAConnectionsOwnLimits(t *testing.T) {
+	g := newStage(t)
+	c := g.connect(t)
+	path := "/api/v1/connections/" + c.ID
+	patch := func(body string) api.Connection {
+		return read[api.Connection](t, g.play(t, scenario{method: http.MethodPatch, path: path, status: http.StatusOK, body: body, hasNot: []string{fake.AdminPassword}}))
+	}
+	limits := func(c api.Connection) map[string]any {
+		var hint map[string]any
+		require.NoError(t, json.Unmarshal(c.Hint, &hint))
+		delete(hint, "site")
+		delete(hint, "username")
+		delete(hint, "password")
+		return hint
+	}
+	before, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
+	require.NoError(t, err)
+	changed := patch(`{"limits":{"requests_per_second":2.5,"requests_at_once":1}}`)
+	require.Equal(t, map[string]any{"requests_per_second": 2.5, "requests_at_once": 1.0}, limits(changed))
+	require.EqualValues(t, "ready", changed.State, "the site and its password are as they were")
+	after, err := g.store.Org(g.org.ID).Connection(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, before.Realm, after.Realm)
+	for name, body := range map[string]string{
+		"above the connector's": `{"limits":{"requests_at_once":5}}`, "none at all": `{"limits":{"requests_at_once":0}}`,
+		"too slow to work with": `{"limits":{"requests_per_second":0.01}}`, "no number": `{"limits":{"requests_per_second":"3"}}`,
+		"another field": `{"limits":{"site":"https://evil.example"}}`, "no object": `{"limits":[1]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.play(t, scenario{method: http.MethodPatch, path: path, body: body, status: 422, code: "connection.credential_invalid"})
+		})
+	}
+	require.Equal(t, map[string]any{"requests_per_second": 2.5}, limits(patch(`{"limits":{"requests_at_once":null}}`)))
+	renewed := patch(fmt.Sprintf(`{"credential":{"site":%q,"username":%q,"password":%q}}`, g.siteURL, fake.AdminLogin, fake.AdminPassword))
+	require.Equal(t, map[string]any{"requests_per_second": 2.5}, limits(renewed), "a new password lifted the limit")
+	require.EqualValues(t, "ready", renewed.State)
+	require.Empty(t, limits(patch(`{"limits":{"requests_per_second":null}}`)))
+	require.True(t, read[api.Check](t, g.play(t, scenario{method: http.MethodPost, path: path + "/test", status: http.StatusOK})).OK, "the password is still there")
 }
 
 func TestBadConnectionsAreRefusedWithTheFieldNamed(t *testing.T) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -64,7 +65,8 @@ type changeConnection struct {
 	ConnectionPath
 	Body struct {
 		Name       string          `json:"name,omitempty" maxLength:"200"`
-		Credential json.RawMessage `json:"credential,omitempty"`
+		Credential json.RawMessage `json:"credential,omitempty" doc:"In place of the stored one, as a whole. Limits that it does not name stay as they are; null takes one away."`
+		Limits     json.RawMessage `json:"limits,omitempty" doc:"The credential's fields that limit requests, without the rest: requests_per_second, requests_at_once. One that is not named stays as it is; null takes it away."`
 	}
 }
 
@@ -92,7 +94,7 @@ func (s *server) connectionRoutes() {
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections", id: "list-connections", summary: "Your connections"}, s.listConnections)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/connections", id: "create-connection", scope: accounts.ScopeConnect, summary: "Connect a service account; it is tested at once", status: http.StatusCreated}, s.createConnection)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections/{id}", id: "get-connection", summary: "One connection"}, s.getConnection)
-	serve(s, route{method: http.MethodPatch, path: "/api/v1/connections/{id}", id: "change-connection", scope: accounts.ScopeConnect, summary: "Rename, or replace the credential"}, s.changeConnection)
+	serve(s, route{method: http.MethodPatch, path: "/api/v1/connections/{id}", id: "change-connection", scope: accounts.ScopeConnect, summary: "Rename, replace the credential, or change its limits"}, s.changeConnection)
 	serve(s, route{method: http.MethodDelete, path: "/api/v1/connections/{id}", id: "delete-connection", scope: accounts.ScopeConnect, summary: "Forget a connection that no snapshot uses", status: noContent}, s.deleteConnection)
 	serve(s, route{method: http.MethodPost, path: "/api/v1/connections/{id}/test", id: "test-connection", summary: "Test the credential"}, s.testConnection)
 	serve(s, route{method: http.MethodGet, path: "/api/v1/connections/{id}/tables", id: "list-remote-tables", summary: "The tables this connection can see"}, s.listRemoteTables)
@@ -159,10 +161,12 @@ func (s *server) changeConnection(ctx context.Context, in *changeConnection) (*b
 		c.Name = in.Body.Name
 	}
 	renewed := len(in.Body.Credential) > 0
-	if renewed {
-		if err := s.seal(ctx, &c, in.Body.Credential); err != nil {
+	if renewed || len(in.Body.Limits) > 0 {
+		if err := s.reseal(ctx, &c, in.Body.Credential, in.Body.Limits); err != nil {
 			return nil, err
 		}
+	}
+	if renewed {
 		// Promise 5: it may name another site, whose objects have ids of their own.
 		c.State, c.Problem, c.Realm = models.ConnectionUntested, nil, ""
 	}
@@ -233,6 +237,24 @@ func (s *server) seal(ctx context.Context, c *models.Connection, credential json
 	}
 	c.Credential, c.Hint, c.UploadID = sealed, hint, connectors.UploadOf(definition, credential)
 	return nil
+}
+
+// reseal puts another credential, or other limits, in place of the stored ones.
+// Limits alone leave the site and its secret as they are, and need no test.
+func (s *server) reseal(ctx context.Context, c *models.Connection, credential, limits json.RawMessage) error {
+	stored, err := s.Vault.Decrypt(ctx, vault.Sealed(c.Credential), vault.ConnectionContext(c.OrganizationID, c.ID))
+	switch {
+	case len(credential) > 0: // it helps also where the stored one does not open
+	case err != nil:
+		return fmt.Errorf("decrypt the credential of connection %s: %w", c.ID, err)
+	default:
+		credential = stored
+	}
+	whole, err := connectors.WithOwnLimits(credential, stored, limits)
+	if err != nil {
+		return err
+	}
+	return s.seal(ctx, c, whole)
 }
 
 // check tests a connection's credential and stores what came of it.

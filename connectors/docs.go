@@ -92,6 +92,8 @@ func form(b *strings.Builder, title string, schema json.RawMessage) {
 			Description string `json:"description"`
 			WriteOnly   bool   `json:"writeOnly"`
 			Enum        []any  `json:"enum"`
+			Minimum     *float64
+			Maximum     *float64
 		} `json:"properties"`
 	}
 	if json.Unmarshal(schema, &s) != nil || len(s.Properties) == 0 {
@@ -130,6 +132,9 @@ func form(b *strings.Builder, title string, schema json.RawMessage) {
 				values[i] = fmt.Sprintf("%q", v)
 			}
 			notes = append(notes, "one of "+strings.Join(values, ", "))
+		}
+		if p.Minimum != nil && p.Maximum != nil {
+			notes = append(notes, fmt.Sprintf("%.12g to %.12g", *p.Minimum, *p.Maximum))
 		}
 		if len(notes) > 0 {
 			fmt.Fprintf(b, " (%s)", strings.Join(notes, "; "))

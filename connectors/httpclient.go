@@ -29,6 +29,9 @@ type HTTPConfig struct {
 	// services, several where limits are nested (a base and its user). The first
 	// is the one that a 429 silences.
 	Claims []Claim
+	// Own narrows the first claim, which is the connection's, before each request:
+	// Dependencies.Own.
+	Own func(ctx context.Context) OwnLimits
 	// Authorize puts the credential on each request; nil for none.
 	Authorize func(ctx context.Context, r *http.Request) error
 	// Tokens makes a 401 refresh the token and send the request once more (a 401
@@ -236,8 +239,12 @@ func (c *HTTPClient) claim(ctx context.Context, req *HTTPRequest) (func(), error
 	if c.config.Limiter == nil {
 		claims = nil
 	}
-	for _, claim := range claims {
-		r, err := c.config.Limiter.Wait(ctx, claim.Key, claim.Rate)
+	for i, claim := range claims {
+		rate := claim.Rate
+		if i == 0 && c.config.Own != nil {
+			rate = c.config.Own(ctx).Narrow(rate)
+		}
+		r, err := c.config.Limiter.Wait(ctx, claim.Key, rate)
 		if err != nil {
 			release()
 			return nil, c.notSent(req, "it was waiting for its turn under the service's limits", err)

@@ -255,17 +255,18 @@ type recordedLimiter struct {
 	mu        sync.Mutex
 	inFlight  int
 	waited    []string
+	rates     []Rate
 	penalties map[string]time.Time
 	refuse    string
 }
 
-func (l *recordedLimiter) Wait(_ context.Context, key string, _ Rate) (func(), error) {
+func (l *recordedLimiter) Wait(_ context.Context, key string, rate Rate) (func(), error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if key == l.refuse {
 		return nil, context.Canceled
 	}
-	l.waited = append(l.waited, key)
+	l.waited, l.rates = append(l.waited, key), append(l.rates, rate)
 	l.inFlight++
 	return func() { l.mu.Lock(); l.inFlight--; l.mu.Unlock() }, nil
 }

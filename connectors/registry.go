@@ -78,6 +78,11 @@ type Dependencies struct {
 	// known. nil tells nobody.
 	Watch   func(ctx context.Context, what string) (_ context.Context, end func(error))
 	Limiter Limiter
+	// Own gives the limits that a person set for this connection, as they are by
+	// now; a running enumeration heeds a change from its next request on. It
+	// answers at once, or after one look into the store, and may be called from
+	// several goroutines. nil: none are set.
+	Own func(ctx context.Context) OwnLimits
 	// Ledger and Tokens are nil where no service needs them.
 	Ledger Ledger
 	Tokens TokenSource

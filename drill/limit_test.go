@@ -130,3 +130,67 @@ func TestTwoWorkersHeedOneComeBackLater(t *testing.T) {
 		require.False(t, after > 300*time.Millisecond && after < pause, "%s?%s was asked of the site %s after it said to come back in %s", e.Route, e.Query, after, pause)
 	}
 }
+
+// What the owner of a site permits counts for requests of both workers together,
+// from shortly after it was set, also for jobs that run already: with Redis,
+// while it is away, and when it is back.
+func TestTwoWorkersKeepTheRateAPersonSets(t *testing.T) {
+	const (
+		rate, together = 8.0, 2
+		// heard is when both workers have looked at the connection since.
+		heard = 4 * time.Second
+	)
+	p := fleet(t)
+	b := newBlog(t, 6000)
+	s := p.open(b.address)
+	b.fault(fake.Fault{Kind: fake.FaultSlow, Times: -1, DelayMS: 100, Path: "/wp/v2/*"})
+	mark := b.last()
+	asked := func() int { return len(only(b.log(mark), isPage)) }
+	jobs := sideBySide(t, s)
+	eventually(t, time.Minute, "the requests meet", func() bool { return asked() > 40 })
+	set := call[api.Connection](p, http.MethodPatch, "/api/v1/connections/"+s.connection.ID,
+		map[string]any{"limits": map[string]any{"requests_per_second": rate, "requests_at_once": together}})
+	require.EqualValues(t, "ready", set.State)
+	from := time.Now().Add(heard)
+	progress := func(what string) {
+		t.Helper()
+		before := asked()
+		eventually(t, time.Minute, what, func() bool { return asked() > before+40 })
+	}
+	<-time.After(time.Until(from))
+	progress("downloads go on at the rate")
+	p.redis.Kill()
+	killed := time.Now()
+	progress("downloads go on without Redis")
+	p.redis.Start()
+	back := time.Now()
+	p.completed(jobs)
+
+	entries := b.log(mark)
+	// In any window there are, beside what the rate gives, those that had their
+	// turn right before it and come in within it (as many as may be at once), and
+	// what was saved: one, by Redis; without it, one by each worker.
+	fastest(t, entries, from, killed, rate, together+1)
+	// Right when Redis goes each worker knows of its own requests alone.
+	fastest(t, entries, from, time.Time{}, rate, 2*together+2)
+	calm := entries[len(entries)-1].Received
+	require.Greater(t, calm, back, "the downloads were over before Redis was back")
+	n := len(only(entries, func(e fake.Entry) bool { return e.Received.After(from) }))
+	require.Greater(t, float64(n), rate*calm.Sub(from).Seconds()/3, "so few requests met no limit: the drill tells nothing")
+	t.Logf("%d requests in %s at %g a second", n, calm.Sub(from).Round(time.Second), rate)
+}
+
+// fastest requires that in no window between two moments (zero: no bound) more
+// requests came than a rate gives, and so many more.
+func fastest(t *testing.T, entries []fake.Entry, from, to time.Time, rate float64, more int) {
+	t.Helper()
+	entries = only(entries, func(e fake.Entry) bool { return e.Received.After(from) && (to.IsZero() || e.Received.Before(to)) })
+	worst := 0.0
+	for i, first := range entries {
+		for j, last := range entries[i:] {
+			worst = max(worst, float64(j+1)-rate*last.Received.Sub(first.Received).Seconds())
+		}
+	}
+	t.Logf("%d requests, at most %.1f more than the rate gives", len(entries), worst)
+	require.LessOrEqual(t, worst, float64(more), "more requests than the person permits")
+}

@@ -40,6 +40,25 @@ var definitionTests = map[string]func(*check){
 		require.Equal(c, can.Update, l.UpdateBatch > 0, "records per update")
 		require.Equal(c, can.Delete, l.DeleteBatch > 0, "records per delete")
 	},
+	"limits of one's own only lower them": func(c *check) {
+		var form struct {
+			Properties map[string]struct {
+				WriteOnly        bool
+				Minimum, Maximum float64
+			}
+		}
+		require.NoError(c, json.Unmarshal(c.Definition.Credential, &form))
+		l := c.Definition.Limits
+		for name, most := range map[string]float64{"requests_at_once": float64(l.InFlight), "requests_per_second": l.RequestsPerSecond} {
+			own, has := form.Properties[name]
+			if !has {
+				continue
+			}
+			require.False(c, own.WriteOnly, "%s is no secret: a person sees it", name)
+			require.Positive(c, own.Minimum, "%s could stop everything", name)
+			require.True(c, most == 0 && own.Maximum > 0 || own.Maximum == most, "%s may be up to %g where the connector permits %g", name, own.Maximum, most)
+		}
+	},
 }
 
 var describeTests = map[string]func(*check){

@@ -40,7 +40,9 @@ const credentialForm = `{
     "ca": {"type": "string", "title": "CA certificate", "maxLength": 60000,
       "description": "PEM text of the authority that signed the server's certificate, where it is not a public one."},
     "url": {"type": "string", "title": "URL", "maxLength": 4000, "writeOnly": true,
-      "description": "In place of the fields above: postgres://user:password@host:5432/database?sslmode=require. A field that is filled in goes before the URL's."}
+      "description": "In place of the fields above: postgres://user:password@host:5432/database?sslmode=require. A field that is filled in goes before the URL's."},
+    "requests_at_once": {"type": "integer", "title": "Connections at once, at most", "minimum": 2, "maximum": 8,
+      "description": "8 when left out, all of Scratch together: half of them to read tables, the others to look up and to write. A smaller number leaves more to others, and reads fewer tables at a time."}
   }
 }`
 

@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"io"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/scratch-platform/scratch/connectors"
 )
@@ -81,7 +83,7 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 	release := func() {}
 	if c.deps.Limiter != nil {
 		var err error
-		key, most := c.budget(m)
+		key, most := c.budget(ctx, m)
 		if release, err = c.deps.Limiter.Wait(ctx, key, connectors.Rate{InFlight: most}); err != nil {
 			return nil, err
 		}
@@ -109,11 +111,23 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 // budget is which of the server's connections a transaction may take. Streams
 // have some of their own: a look or a write never waits for tables to be read to
 // their end.
-func (c *Connector) budget(m mode) (key string, most int) {
-	if m.long {
-		return c.deps.ConnectionID + "/streams", streams
+func (c *Connector) budget(ctx context.Context, m mode) (key string, most int) {
+	all := limits.InFlight
+	if own := c.own(ctx); own > 0 {
+		all = min(all, max(own, 2)) // one of each
 	}
-	return c.deps.ConnectionID, limits.InFlight - streams
+	if m.long {
+		return c.deps.ConnectionID + "/streams", min(streams, all/2)
+	}
+	return c.deps.ConnectionID, all - min(streams, all/2)
+}
+
+// own is how many connections a person permits in all, 0 for no word on it.
+func (c *Connector) own(ctx context.Context) int {
+	if c.deps.Own == nil {
+		return 0
+	}
+	return c.deps.Own(ctx).AtOnce
 }
 
 func (t *tx) begun(ctx context.Context, err error) (*tx, error) {
@@ -207,20 +221,39 @@ func (t *tx) end(ctx context.Context) {
 	t.keep(ctx)
 }
 
-// keep gives the connection back for the next call, or closes it.
+// keep gives the connection back for the next call, or closes it. Where a person
+// has counted the server's connections, none is kept that nobody uses.
 func (t *tx) keep(ctx context.Context) {
 	conn := t.conn
+	counted := t.c.own(ctx) > 0
 	t.c.mu.Lock()
-	sound := !t.c.closed && len(t.c.idle) < maxIdle && !conn.IsClosed() && !conn.IsBusy() && conn.TxStatus() == 'I'
+	sound := !counted && !t.c.closed && len(t.c.idle) < maxIdle && !conn.IsClosed() && !conn.IsBusy() && conn.TxStatus() == 'I'
 	if sound {
 		t.c.idle = append(t.c.idle, conn)
 	}
 	t.c.mu.Unlock()
+	if counted {
+		parting(conn)
+	}
 	if !sound {
 		t.drop(ctx)
 	}
 	t.conn = nil
 	t.release()
+}
+
+// parting tells the server that a connection ends and waits until it has ended
+// there: whoever comes next is counted against it.
+func parting(conn *pgconn.PgConn) {
+	if conn.IsClosed() || conn.IsBusy() {
+		return
+	}
+	way := conn.Conn()
+	_ = way.SetDeadline(time.Now().Add(closeTime))
+	conn.Frontend().Send(&pgproto3.Terminate{})
+	if conn.Frontend().Flush() == nil {
+		_, _ = io.Copy(io.Discard, way)
+	}
 }
 
 // drop closes the connection; the server rolls back what was not committed.

@@ -3,9 +3,13 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -64,4 +68,46 @@ func TestStreamsKeepNobodyWaiting(t *testing.T) {
 	pages, err := open(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, pages.Close())
+}
+
+// Breaks when a connection that nobody uses counts at the server, where a person
+// has said how many it may be: the role is let in no more than that often.
+func TestNoMoreConnectionsThanAPersonPermits(t *testing.T) {
+	d := newDatabase(t)
+	d.exec(`CREATE TABLE long (id int PRIMARY KEY); INSERT INTO long SELECT generate_series(1, 3000)`)
+	d.grant("long")
+	d.exec(`ALTER ROLE ` + pgx.Identifier{d.role}.Sanitize() + ` CONNECTION LIMIT 2`)
+	raw, err := json.Marshal(with(d.credential(), "requests_at_once", 2))
+	require.NoError(t, err)
+	limiter := limits.New(time.Now)
+	var wg sync.WaitGroup
+	for range 6 { // processes, or tables of one
+		wg.Go(func() {
+			opened, err := postgres.Definition().Open(connectors.Dependencies{
+				ConnectionID: "con_test", Dial: dial, Now: time.Now, Limiter: limiter,
+				Own: func(context.Context) connectors.OwnLimits { return connectors.OwnLimitsOf(postgres.Definition(), raw) },
+			}, raw)
+			if !assert.NoError(t, err) {
+				return
+			}
+			c, _ := opened.(*postgres.Connector)
+			defer func() { assert.NoError(t, c.Close()) }()
+			for range 3 {
+				schema, err := c.Describe(t.Context(), "public.long", nil)
+				if !assert.NoError(t, err) {
+					return
+				}
+				pages, err := c.ReadAll(t.Context(), connectors.ReadRequest{Schema: schema})
+				assert.NoError(t, err)
+				for err == nil {
+					_, err = pages.Next(t.Context())
+				}
+				assert.ErrorIs(t, err, io.EOF)
+				assert.NoError(t, pages.Close())
+				_, err = c.ReadByIDs(t.Context(), schema, []string{"7"})
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -43,7 +43,11 @@ const credentialForm = `{
       "description": "As a browser shows it, such as https://blog.example or https://example.org/blog."},
     "username": {"type": "string", "title": "User name or e-mail", "minLength": 1, "maxLength": 200},
     "password": {"type": "string", "title": "Application password", "minLength": 1, "maxLength": 200, "writeOnly": true,
-      "description": "Made under Users → Profile → Application Passwords; not the password you sign in with."}
+      "description": "Made under Users → Profile → Application Passwords; not the password you sign in with."},
+    "requests_per_second": {"type": "number", "title": "Requests a second, at most", "minimum": 0.5, "maximum": 100,
+      "description": "Where the site's host or firewall has a limit. They are sent evenly, by all of Scratch together. No limit when left out."},
+    "requests_at_once": {"type": "integer", "title": "Requests at once, at most", "minimum": 1, "maximum": 4,
+      "description": "4 when left out. A small site is slowed down less by 1 or 2."}
   }
 }`
 
@@ -125,7 +129,7 @@ func Open(deps connectors.Dependencies, raw json.RawMessage) (connectors.Connect
 	}
 	c := &Connector{deps: deps, cred: cred}
 	c.client, err = connectors.NewHTTPClient(connectors.HTTPConfig{
-		Service: Service, Transport: deps.Transport, Limiter: deps.Limiter, Now: deps.Now,
+		Service: Service, Transport: deps.Transport, Limiter: deps.Limiter, Own: deps.Own, Now: deps.Now,
 		Claims:  []connectors.Claim{{Key: deps.ConnectionID, Rate: connectors.Rate{InFlight: limits.InFlight}}},
 		Timeout: limits.RequestTimeout, MaxBody: 64 << 20,
 		Secrets: []string{cred.Password},

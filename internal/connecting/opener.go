@@ -2,6 +2,7 @@ package connecting
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -74,14 +75,14 @@ func (o *Opener) OpenConnection(ctx context.Context, connection models.Connectio
 	if o.Hide != nil { // Promise 10: whatever quotes it, no log line shows it
 		o.Hide(connectors.SecretsOf(definition, credential)...)
 	}
-	connector, err := definition.Open(o.dependencies(connection, definition), credential)
+	connector, err := definition.Open(o.dependencies(connection, definition, credential), credential)
 	if err != nil {
 		return nil, connectors.Definition{}, fmt.Errorf("open connection %s: %w", connection.ID, err)
 	}
 	return connector, definition, nil
 }
 
-func (o *Opener) dependencies(connection models.Connection, definition connectors.Definition) connectors.Dependencies {
+func (o *Opener) dependencies(connection models.Connection, definition connectors.Definition, credential json.RawMessage) connectors.Dependencies {
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -97,6 +98,7 @@ func (o *Opener) dependencies(connection models.Connection, definition connector
 		MayStart:     MayStart,
 		Watch:        o.watch(definition.Service),
 		Limiter:      o.waiting(definition.Service),
+		Own:          o.own(connection, definition, credential),
 		Files:        o.Files(connection.OrganizationID),
 		Now:          o.Now,
 		Log:          log.With("connection", connection.ID, "service", definition.Service),

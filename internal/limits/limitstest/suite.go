@@ -46,6 +46,7 @@ func Run(t *testing.T, h Harness) {
 		{"saved tokens do not exceed the burst", burstIsCapped},
 		{"the cap holds under a crowd", crowd},
 		{"a second process shares the budget", peers},
+		{"a limit that is lowered meanwhile holds for all", lowered},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,4 +285,34 @@ func peers(t *testing.T, h Harness) {
 	h.took(t, 100*time.Millisecond, func() { wait(t, other, "k", tenPerSecond)() })
 	l.Penalize("k", time.Now().Add(300*time.Millisecond))
 	h.took(t, 300*time.Millisecond, func() { wait(t, other, "k", tenPerSecond)() })
+}
+
+// lowered: a person lowers a limit while requests are under way and others wait;
+// one process hears of it before the other.
+func lowered(t *testing.T, h Harness) {
+	l := h.New(t)
+	other := l
+	if h.Peer != nil {
+		other = h.Peer(t, l)
+	}
+	before := connectors.Rate{InFlight: 4}
+	var under []func()
+	for range 3 {
+		under = append(under, wait(t, other, "k", before))
+	}
+	after := connectors.OwnLimits{PerSecond: 10, AtOnce: 1}.Narrow(before)
+	brief, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := l.Wait(brief, "k", after)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "more at once than permitted by now")
+	for _, release := range under {
+		release()
+	}
+	wait(t, l, "k", after)()
+	h.took(t, 400*time.Millisecond, func() {
+		for range 2 {
+			wait(t, other, "k", after)()
+			wait(t, l, "k", after)()
+		}
+	})
 }
