@@ -131,6 +131,30 @@ func TestTwoWorkersHeedOneComeBackLater(t *testing.T) {
 	}
 }
 
+// A worker is killed while its request is all that the connection permits at once.
+// Nobody is left who could give the place back; the other worker must have it by
+// the time it is given the work.
+func TestALostWorkersRequestIsNotHeldAgainstTheOther(t *testing.T) {
+	t.Parallel()
+	p := fleet(t)
+	b := newBlog(t, 3000)
+	s := p.open(b.address)
+	call[api.Connection](p, http.MethodPatch, "/api/v1/connections/"+s.connection.ID, map[string]any{"limits": map[string]any{"requests_at_once": 1}})
+	mark := b.last()
+	pages := func() []fake.Entry { return only(b.log(mark), isPage) }
+	job := s.startDownload()
+	eventually(t, time.Minute, "the download is under way", func() bool { return len(pages()) > 5 })
+	b.fault(fake.Fault{Kind: fake.FaultSlow, Times: -1, DelayMS: 60_000, Path: "/wp/v2/posts"})
+	eventually(t, time.Minute, "a request waits for the site", func() bool { return len(only(pages(), func(e fake.Entry) bool { return e.Ended == nil })) == 1 })
+	holder := s.holder("download:" + s.table.ID)
+	require.NotNil(t, holder)
+	killed := &shot{t: t, blog: b, at: time.Now()}
+	holder.kill()
+	b.clearFaults()
+	p.completed([]string{job.ID})
+	killed.replaced(isPage)
+}
+
 // What the owner of a site permits counts for requests of both workers together,
 // from shortly after it was set, also for jobs that run already: with Redis,
 // while it is away, and when it is back.
