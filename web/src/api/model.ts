@@ -35,6 +35,9 @@ export type Connection = Omit<Schemas['Connection'], 'credential_hint'> & {
 export type Connector = Schemas['Connector']
 export type RemoteTable = Schemas['RemoteTable']
 export type Upload = Schemas['Upload']
+/** The API types a job's state as text where it may be absent. */
+export type ScheduleRun = Omit<Schemas['ScheduleRun'], 'state'> & { state?: JobState }
+export type Schedule = Omit<Schemas['Schedule'], 'runs'> & { runs: ScheduleRun[] }
 
 const finals: ReadonlySet<JobState> = new Set([
   'completed',

@@ -98,6 +98,12 @@ const plan = createRoute({
   component: lazyRouteComponent(() => import('@/features/publish/PlanPage'), 'PlanPage'),
 })
 
+const schedules = createRoute({
+  getParentRoute: () => snapshot,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('@/features/schedules/SchedulesPage'), 'SchedulesPage'),
+})
+
 const jobs = createRoute({
   getParentRoute: () => root,
   path: '/jobs',
@@ -115,7 +121,7 @@ const routes = root.addChildren([
   connections,
   newConnection,
   connection,
-  snapshot.addChildren([firstTable, table, publish, plan]),
+  snapshot.addChildren([firstTable, table, publish, plan, schedules]),
   jobs,
   job,
 ])

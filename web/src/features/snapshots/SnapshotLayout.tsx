@@ -117,6 +117,14 @@ function SnapshotBar({ snapshot, tables }: { snapshot: Snapshot; tables: Table[]
             </Button>
             <LinkButton
               size="xs"
+              to="/s/$snapshotId/schedules"
+              params={{ snapshotId: snapshot.id }}
+              variant="default"
+            >
+              Schedules
+            </LinkButton>
+            <LinkButton
+              size="xs"
               to="/s/$snapshotId/publish"
               params={{ snapshotId: snapshot.id }}
               variant={edited > 0 ? 'filled' : 'default'}

@@ -1,0 +1,145 @@
+import { Button, Menu } from '@mantine/core'
+import { useEffect, useId, useRef, useState } from 'react'
+import type { Schedule, Table } from '@/api/model'
+import { useDeleteSchedule, usePauseSchedule, useTriggerSchedule } from '@/api/queries/schedules'
+import { Confirm } from '@/ui/Confirm'
+import { ErrorNote } from '@/ui/ErrorNote'
+import { StatusChip } from '@/ui/StatusChip'
+import { NextRuns } from './NextRuns'
+import { JobLink, Runs } from './Runs'
+import css from './schedules.module.css'
+import { lost, terms, whenInWords } from './words'
+
+interface ScheduleCardProps {
+  schedule: Schedule
+  tables: Table[]
+  onEdit(): void
+}
+
+/** One schedule: when, what, what comes next and what came of the last times. */
+export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
+  const heading = useId()
+  const trigger = useTriggerSchedule(schedule)
+  const pause = usePauseSchedule(schedule)
+  const [deleting, setDeleting] = useState(false)
+  const asked = useAsked(schedule)
+  const error = trigger.error ?? pause.error
+  const nameOf = (id: string) => tables.find(t => t.id === id)?.name ?? 'a table that is gone'
+  return (
+    <li className={css.card} aria-labelledby={heading}>
+      <div className={css.head}>
+        <h3 id={heading} className={css.when}>
+          {whenInWords(schedule)}
+        </h3>
+        {schedule.paused && (
+          <StatusChip tone="warn" sign="‖">
+            paused
+          </StatusChip>
+        )}
+        {schedule.pending && (
+          <StatusChip tone="calm" sign="…">
+            taking effect
+          </StatusChip>
+        )}
+        <div className={css.actions}>
+          <Button
+            size="xs"
+            variant="default"
+            loading={trigger.isPending}
+            onClick={() => {
+              asked.begin()
+              trigger.mutate(undefined, { onError: asked.end })
+            }}
+          >
+            Run now
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            aria-disabled={pause.isPending}
+            onClick={() => !pause.isPending && pause.mutate(!schedule.paused)}
+          >
+            {schedule.paused ? 'Resume' : 'Pause'}
+          </Button>
+          <Button size="xs" variant="default" onClick={onEdit}>
+            Edit…
+          </Button>
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <Button
+                size="xs"
+                variant="subtle"
+                color="gray"
+                className={css.quiet}
+                aria-label="More about this schedule"
+              >
+                ⋯
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={() => setDeleting(true)}>Delete…</Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        </div>
+      </div>
+      {schedule.note && <p className={css.note}>{schedule.note}</p>}
+      <NextRuns schedule={schedule} />
+      <p className={css.terms}>{terms(schedule, nameOf).join(' · ')}</p>
+      {lost(schedule).map(words => (
+        <p key={words} className={css.terms}>
+          {words}
+        </p>
+      ))}
+      <p role="status" className={css.said}>
+        {asked.waiting && 'Asked for a run…'}
+        {asked.job && (
+          <>
+            It runs. <JobLink id={asked.job} what="the run you asked for" />
+          </>
+        )}
+      </p>
+      {error && <ErrorNote title="That was not done." error={error} />}
+      <Runs runs={schedule.runs} />
+      <Delete schedule={schedule} opened={deleting} onClose={() => setDeleting(false)} />
+    </li>
+  )
+}
+
+/** From "Run now" until the run that was asked for stands among the runs, with its job. */
+function useAsked({ runs }: Schedule) {
+  const [before, setBefore] = useState<ReadonlySet<string>>()
+  const latest = useRef(runs)
+  latest.current = runs
+  const run = before && runs.find(r => !before.has(r.at))
+  const settled = run !== undefined && (run.job_id !== undefined || run.outcome === 'failed')
+  useEffect(() => {
+    if (!settled) return
+    // What became of it stands among the runs from here on.
+    const timer = setTimeout(() => setBefore(undefined), 30_000)
+    return () => clearTimeout(timer)
+  }, [settled])
+  return {
+    begin: () => setBefore(new Set(latest.current.map(r => r.at))),
+    end: () => setBefore(undefined),
+    waiting: before !== undefined && !settled,
+    job: run?.outcome === 'started' || run?.outcome === 'ended' ? run.job_id : undefined,
+  }
+}
+
+function Delete({ schedule, opened, onClose }: { schedule: Schedule; opened: boolean; onClose(): void }) {
+  const remove = useDeleteSchedule(schedule)
+  return (
+    <Confirm
+      opened={opened}
+      title="Delete the schedule"
+      action="Delete the schedule"
+      danger
+      pending={remove.isPending}
+      error={remove.error ?? undefined}
+      onConfirm={() => remove.mutate(undefined, { onSuccess: onClose })}
+      onClose={onClose}
+    >
+      “{whenInWords(schedule)}” comes no more. A download under way goes on, and what was downloaded stays.
+    </Confirm>
+  )
+}
