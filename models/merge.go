@@ -63,7 +63,8 @@ func ConflictsOf(columns []Column, r *Record) []CellConflict {
 }
 
 // Edited reports whether the record takes part in a publish plan: it is new,
-// marked deleted, or has an edit on a column of the service.
+// marked deleted, or has an edit on a column that the service still has. It says
+// what NewItem does.
 func Edited(columns []Column, r *Record) bool {
 	switch r.State {
 	case RecordNew, RecordDeleted:
@@ -76,7 +77,7 @@ func Edited(columns []Column, r *Record) bool {
 		return false
 	}
 	for _, c := range columns {
-		if _, ok := r.Edits[c.ID]; ok && !c.Local {
+		if _, ok := r.Edits[c.ID]; ok && !c.Local && !c.Removed {
 			return true
 		}
 	}

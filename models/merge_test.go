@@ -51,6 +51,27 @@ func TestAnEditTheServiceAgreesWithIsNoChange(t *testing.T) {
 	require.False(t, models.Edited(twoColumns, &r))
 }
 
+// Breaks when the number beside Publish counts a record that no plan takes.
+func TestEditedIsWhatAPlanTakes(t *testing.T) {
+	columns := []models.Column{{ID: "title"}, {ID: "gone", Removed: true}, {ID: "note", Local: true}}
+	for name, c := range map[string]struct {
+		record models.Record
+		want   bool
+	}{
+		"an edit":                     {models.Record{RemoteID: "1", Edits: fields("title", `"x"`)}, true},
+		"on a removed column":         {models.Record{RemoteID: "1", Edits: fields("gone", `"x"`)}, false},
+		"on a column of our own":      {models.Record{RemoteID: "1", Edits: fields("note", `"x"`)}, false},
+		"on both kinds":               {models.Record{RemoteID: "1", Edits: fields("gone", `"x"`, "title", `"x"`)}, true},
+		"new, with nothing to send":   {models.Record{State: models.RecordNew, Edits: fields("gone", `"x"`)}, true},
+		"marked deleted":              {models.Record{RemoteID: "1", State: models.RecordDeleted}, true},
+		"gone at the service, edited": {models.Record{RemoteID: "1", State: models.RecordRemoteDeleted, Edits: fields("title", `"x"`)}, false},
+	} {
+		_, planned := models.NewItem(&models.Table{Columns: columns}, &c.record)
+		require.Equal(t, c.want, planned, name)
+		require.Equal(t, c.want, models.Edited(columns, &c.record), name)
+	}
+}
+
 func TestAWriteOfWhatNobodyTouchedMerges(t *testing.T) {
 	r := mustSet(t, record(`{"tags":[],"title":"a"}`), fields("title", `"by ana"`), fields("title", `"a"`))
 	r = mustSet(t, r, fields("tags", `["x"]`), fields("tags", `[]`))

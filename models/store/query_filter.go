@@ -209,21 +209,25 @@ func (q *querySQL) edited(column string) string {
 	if column != "" {
 		return q.cell("edits", column) + " IS NOT NULL"
 	}
-	var local []string
-	for _, c := range q.columns {
-		if c.Local {
-			local = append(local, c.ID)
-		}
-	}
-	remote := "edits IS NOT NULL"
-	switch {
-	case len(local) == 0:
-	case q.pg:
-		remote = "edits - " + q.arg(local) + "::text[] <> '{}'::jsonb"
-	default:
-		remote = "EXISTS (SELECT 1 FROM json_each(edits) WHERE key NOT IN (SELECT value FROM json_each(" + q.arg(listOf(sqlite{}, local)) + ")))"
+	var remote string
+	if columns := publishable(q.columns); q.pg {
+		remote = "jsonb_exists_any(edits, " + q.arg(columns) + "::text[])"
+	} else {
+		remote = "EXISTS (SELECT 1 FROM json_each(edits) WHERE key IN (SELECT value FROM json_each(" + q.arg(listOf(sqlite{}, columns)) + ")))"
 	}
 	return "(edits IS NOT NULL OR state <> 0) AND (state IN (1, 2) OR state = 0 AND " + remote + ")"
+}
+
+// publishable are the ids of the columns whose edits a plan holds: those that
+// the service has.
+func publishable(columns []models.Column) []string {
+	ids := make([]string, 0, len(columns))
+	for _, c := range columns {
+		if !c.Local && !c.Removed {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
 }
 
 func (q *querySQL) suggested(column string) string {

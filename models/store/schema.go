@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/scratch-platform/scratch/models"
@@ -53,13 +54,21 @@ func (o *Org) ApplySchema(ctx context.Context, tableID string, columns []models.
 		}
 		merged, changes := mergeColumns(row.Columns.V, columns)
 		same := sameColumns(row.Columns.V, merged)
-		if same && row.Name == name && row.ReadOnly == readOnly && row.ReadOnlyWhy == why {
+		counted, gone := row.EditedCount, func(c models.Column) bool { return c.Removed }
+		recount := slices.ContainsFunc(row.Columns.V, gone) || slices.ContainsFunc(merged, gone)
+		row.Columns = asJSON(merged)
+		if recount {
+			if err := tx.recountEdited(&row); err != nil {
+				return err
+			}
+		}
+		if same && row.Name == name && row.ReadOnly == readOnly && row.ReadOnlyWhy == why && row.EditedCount == counted {
 			return nil
 		}
 		if !same {
 			row.SchemaVersion++
 		}
-		row.Columns, row.Name, row.ReadOnly, row.ReadOnlyWhy = asJSON(merged), name, readOnly, why
+		row.Name, row.ReadOnly, row.ReadOnlyWhy = name, readOnly, why
 		if err := tx.saveColumns(&row); err != nil {
 			return err
 		}
@@ -74,10 +83,23 @@ func (o *Org) ApplySchema(ctx context.Context, tableID string, columns []models.
 	return out, err
 }
 
-// saveColumns writes what a schema change touches.
+// recountEdited counts a table's edited records by its columns: an edit on one
+// that is gone from the service enters no plan, and does again when the column
+// is back. The partial index of edited records keeps it short. The caller holds
+// the table's lock.
+func (tx *Tx) recountEdited(row *tableRow) error {
+	q := querySQL{pg: tx.s.dialect.name() == "postgres", columns: row.Columns.V, tableID: row.ID, org: tx.org}
+	condition := q.edited("")
+	return tx.sql.QueryRowContext(tx.ctx, "SELECT count(*) FROM "+recordTable(row.Seq)+" WHERE "+condition, q.args...).Scan(&row.EditedCount)
+}
+
+// saveColumns writes what a schema change touches. What was found of the records
+// before was found by other columns.
 func (tx *Tx) saveColumns(row *tableRow) error {
+	row.RecordsVersion++
 	return tx.rows(&tableRow{}).Where("id = ?", row.ID).Updates(map[string]any{
 		"columns": row.Columns, "name": row.Name, "read_only": row.ReadOnly, "read_only_why": row.ReadOnlyWhy, "schema_version": row.SchemaVersion,
+		"edited_count": row.EditedCount, "records_version": row.RecordsVersion,
 	}).Error
 }
 
