@@ -94,7 +94,7 @@ function Shortcuts() {
       <ActionIcon
         variant="subtle"
         color="gray"
-        className={css.icon}
+        className={`${css.icon} ${css.keys}`}
         aria-label="Keyboard shortcuts"
         onClick={() => setOpened(true)}
       >

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { useState } from 'react'
 import { toApiError } from '@/api/errors'
+import { Ago } from './Ago'
 import css from './ui.module.css'
 
 interface ErrorNoteProps {
@@ -65,6 +66,8 @@ interface StoredProblem {
   code: string
   detail: string
   hint?: string | undefined
+  /** Before then it is not tried again. */
+  retry_at?: string | undefined
   fields?: { field: string; detail: string }[] | null | undefined
 }
 
@@ -92,6 +95,11 @@ export function ProblemNote({ problem, title, mild = false }: ProblemNoteProps) 
         </ul>
       )}
       {problem.hint && <p>{problem.hint}</p>}
+      {problem.retry_at && (
+        <p>
+          The service asks for a pause: it is tried again <Ago at={problem.retry_at} />.
+        </p>
+      )}
       <div className={css.errorFoot}>
         <span className={css.code}>{problem.code}</span>
       </div>

@@ -99,6 +99,7 @@ function ConnectionLine({
           {connection.account && ` · ${connection.account}`}
         </span>
         <ConnectionChip state={connection.state} />
+        {connection.problem && <span className={css.problem}>{connection.problem.detail}</span>}
       </Link>
     </li>
   )

@@ -5,11 +5,12 @@ import { Ago } from '@/ui/Ago'
 import { ProgressBar } from '@/ui/ProgressBar'
 import { JobChip } from '@/ui/StatusChip'
 import css from './jobs.module.css'
-import { barLook, howFar, jobTitle } from './words'
+import { barLook, howFar, inTheWay, jobTitle } from './words'
 
 /** A job in one line of a list. */
 export function JobLine({ job }: { job: Job }) {
   const look = barLook(job.state)
+  const said = inTheWay(job)
   const snapshots = useQuery(snapshotsQuery)
   const snapshot = snapshots.data?.find(one => one.id === job.snapshot_id)
   return (
@@ -18,6 +19,7 @@ export function JobLine({ job }: { job: Job }) {
         <span className={css.lineTitle}>
           {jobTitle(job)}
           {snapshot && ` · ${snapshot.name}`}
+          {job.schedule_id && ' · by schedule'}
         </span>
         <JobChip state={job.state} />
         <span className={css.when}>
@@ -28,6 +30,7 @@ export function JobLine({ job }: { job: Job }) {
         <ProgressBar label={jobTitle(job)} done={job.progress.done} total={job.progress.total} look={look} />
       )}
       <span className={css.when}>{howFar(job.progress, job.state)}</span>
+      {said && <span className={css.why}>{said}</span>}
     </span>
   )
 }

@@ -12,7 +12,7 @@ import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
 import { ProgressBar } from '@/ui/ProgressBar'
 import { JobChip } from '@/ui/StatusChip'
 import css from './jobs.module.css'
-import { barLook, commandsFor, howFar, jobTitle, outcome } from './words'
+import { barLook, commandsFor, howFar, inTime, jobTitle, outcome } from './words'
 
 /** One job: how far it is, table by table, and what can be done about it. */
 export function JobView({ job, onRetried }: { job: Job; onRetried(id: string): void }) {
@@ -36,10 +36,37 @@ export function JobView({ job, onRetried }: { job: Job; onRetried(id: string): v
           See every record of this publish
         </Link>
       )}
-      <Text size="xs" c="dimmed">
-        {job.id} · started <Ago at={job.started_at ?? job.created_at} />
-      </Text>
+      <Origin job={job} />
     </Stack>
+  )
+}
+
+/** Where it comes from, and by which names to look for it. */
+function Origin({ job }: { job: Job }) {
+  return (
+    <p className={css.foot}>
+      <span>
+        {job.started_at ? 'started' : 'asked for'} <Ago at={job.started_at ?? job.created_at} />
+      </span>
+      {job.schedule_id && (
+        <span>
+          by a{' '}
+          <Link to="/s/$snapshotId/schedules" params={{ snapshotId: job.snapshot_id }}>
+            schedule
+          </Link>
+        </span>
+      )}
+      {job.retry_of && (
+        <span>
+          again after{' '}
+          <Link to="/jobs/$jobId" params={{ jobId: job.retry_of }}>
+            an earlier job
+          </Link>
+        </span>
+      )}
+      <span>{job.id}</span>
+      <span title="Its name in Temporal">{job.workflow_id}</span>
+    </p>
   )
 }
 
@@ -55,14 +82,16 @@ function Overall({ job }: { job: Job }) {
         look={barLook(job.state)}
       />
       <Group justify="space-between" mt={4}>
-        <Text size="sm">{howFar(job.progress, job.state)}</Text>
+        <Text size="sm">
+          {howFar(job.progress, job.state)}
+          {said && (
+            <Text span c="dimmed">
+              {`: ${said}`}
+            </Text>
+          )}
+        </Text>
         {left !== undefined && <Text size="sm">about {duration(left)} left</Text>}
       </Group>
-      {said && (
-        <Text size="sm" c="dimmed">
-          {said}
-        </Text>
-      )}
     </div>
   )
 }
@@ -71,9 +100,10 @@ function Overall({ job }: { job: Job }) {
 function Circumstances({ job }: { job: Job }) {
   return (
     <>
-      {job.state === 'waiting' && (
+      {(job.state === 'waiting' || (job.waiting_why && !isFinal(job.state))) && (
         <Text size="sm">
-          Waiting{job.waiting_why ? `: ${job.waiting_why}` : ''}
+          {job.state === 'waiting' && (job.waiting_why ? 'Waiting: ' : 'Waiting')}
+          {job.waiting_why}
           {job.waiting_until && <Until at={job.waiting_until} />}
         </Text>
       )}
@@ -189,15 +219,18 @@ function TableProgress({ job, outcome: one, name }: { job: Job; outcome: TableOu
         look={barLook(one.state)}
       />
       <Group justify="space-between" gap="xs">
-        <Text size="xs">{howFar(one.progress, one.state)}</Text>
-        {left !== undefined && <Text size="xs">about {duration(left)} left</Text>}
-        {took !== undefined && <Text size="xs">in {duration(took)}</Text>}
-      </Group>
-      {said && (
-        <Text size="xs" c="dimmed">
-          {said}
+        <Text size="xs">
+          {howFar(one.progress, one.state)}
+          {said && (
+            <Text span c="dimmed">
+              {`: ${said}`}
+            </Text>
+          )}
+          {one.progress.step && !isFinal(one.state) && ` · ${one.progress.step}`}
         </Text>
-      )}
+        {left !== undefined && <Text size="xs">about {duration(left)} left</Text>}
+        {took !== undefined && <Text size="xs">{inTime(took)}</Text>}
+      </Group>
       {one.problem && (
         <ProblemNote
           problem={one.problem}

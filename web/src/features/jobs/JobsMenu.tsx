@@ -16,7 +16,13 @@ export function JobsMenu() {
   const { job, openJobs } = usePanels()
   return (
     <>
-      <Button size="xs" variant={running > 0 ? 'filled' : 'default'} onClick={openJobs}>
+      <Button
+        size="xs"
+        variant={running > 0 ? 'filled' : 'default'}
+        onClick={openJobs}
+        // Where room is short, the link to the jobs is enough.
+        {...(running === 0 && { visibleFrom: 'xs' as const })}
+      >
         {running > 0 ? `${many(running, 'job')} running` : 'Recent jobs'}
       </Button>
       {job !== undefined && (

@@ -1,6 +1,6 @@
 import type { Job, JobState, Progress } from '@/api/model'
 import { isFinal } from '@/api/model'
-import { many } from '@/lib/format'
+import { duration, many } from '@/lib/format'
 
 const kinds: Record<Job['kind'], string> = { download: 'Download', publish: 'Publish' }
 
@@ -38,6 +38,19 @@ export function howFar(p: Progress, state: JobState): string {
   if (done === 0 && total <= 0) return state === 'running' ? 'starting…' : ''
   if (total < 0) return many(done, 'record')
   return `${done.toLocaleString('en')} of ${many(total, 'record')}`
+}
+
+/** Why it is not simply at work, in a line; undefined while it is. */
+export function inTheWay(job: Job): string | undefined {
+  if (job.engine_away) return 'The workflow engine cannot be reached; this is what was last known.'
+  if (isFinal(job.state)) return job.problem?.detail
+  if (job.waiting_why) return job.state === 'waiting' ? `Waiting: ${job.waiting_why}` : job.waiting_why
+  return undefined
+}
+
+/** "in 1:42", and of what took less than a second no "0:00". */
+export function inTime(milliseconds: number): string {
+  return milliseconds < 1000 ? 'in under a second' : `in ${duration(milliseconds)}`
 }
 
 /** The commands that make sense in a state. */

@@ -61,8 +61,23 @@ export function ItemCard({ item, plan, table }: ItemCardProps) {
           title={item.blocked ? 'The service would refuse it' : 'What happened'}
         />
       )}
+      {item.steps && item.steps.length > 1 && item.state !== 'applied' && <Steps steps={item.steps} />}
       {item.state === 'unknown' && <Resolve item={item} plan={plan} />}
     </li>
+  )
+}
+
+/** A write of several requests, of which some may have happened. */
+function Steps({ steps }: { steps: NonNullable<Item['steps']> }) {
+  return (
+    <ul className={css.steps} aria-label="Steps of this record">
+      {steps.map(({ step, state, problem }) => (
+        <li key={step}>
+          {step.replaceAll('_', ' ')}: {state.replaceAll('_', ' ')}
+          {problem && `. ${problem.detail}`}
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -7,6 +7,7 @@ import { type ItemFilter, itemsQuery, planKeys, planQuery, useRetryFailed } from
 import { tablesQuery } from '@/api/queries/snapshots'
 import { reread, told } from '@/api/reread'
 import { useTopic } from '@/live/react'
+import { Ago } from '@/ui/Ago'
 import { EmptyState } from '@/ui/EmptyState'
 import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
 import { useTitle } from '@/ui/Page'
@@ -60,14 +61,15 @@ function Ready({ plan, tables }: { plan: Plan; tables: Table[] }) {
   const chip = planChip(plan)
   return (
     <div className={css.page}>
-      <Group justify="space-between" mb="md">
+      <Group justify="space-between" mb={4}>
         <Group gap="sm">
           <h2 className={css.heading}>{plan.state === 'ready' ? 'What will be published' : 'Publish'}</h2>
           <StatusChip tone={chip.tone}>{chip.word}</StatusChip>
         </Group>
         <Text size="sm">{summary(plan.counts)}</Text>
       </Group>
-      <Stack>
+      <Dates plan={plan} />
+      <Stack mt="md">
         {plan.problems?.map(problem => (
           <ProblemNote
             key={`${problem.code} ${problem.detail}`}
@@ -89,6 +91,34 @@ function Ready({ plan, tables }: { plan: Plan; tables: Table[] }) {
         {plan.state === 'ready' && <ApplyPlan plan={plan} />}
       </Stack>
     </div>
+  )
+}
+
+/** How old what one reviews is, and what it repeats. */
+function Dates({ plan }: { plan: Plan }) {
+  return (
+    <p className={css.dates}>
+      {plan.applied_at ? (
+        <>
+          published <Ago at={plan.applied_at} />
+        </>
+      ) : (
+        <>
+          compared <Ago at={plan.created_at} />
+        </>
+      )}
+      {plan.retry_of && (
+        <>
+          {' · what failed in '}
+          <Link
+            to="/s/$snapshotId/publish/$planId"
+            params={{ snapshotId: plan.snapshot_id, planId: plan.retry_of }}
+          >
+            an earlier publish
+          </Link>
+        </>
+      )}
+    </p>
   )
 }
 

@@ -50,6 +50,7 @@ export function filtersFor(c: PlanCounts): Choice[] {
     [c.failed, { value: 'failed', label: 'Failed', filter: { state: 'failed' } }],
     [c.conflicts, { value: 'conflict', label: 'Conflicts', filter: { state: 'conflict' } }],
     [c.unknown, { value: 'unknown', label: 'Unknown', filter: { state: 'unknown' } }],
+    [c.skipped, { value: 'skipped', label: 'Not sent', filter: { state: 'skipped' } }],
   ]
   const worth = choices.filter(
     ([n, { value }]) => n > 0 && (value === 'all' || n < total || value === 'failed'),

@@ -23,7 +23,12 @@ export function Runs({ runs }: { runs: readonly ScheduleRun[] }) {
         ))}
       </ul>
       {runs.length > few && (
-        <button type="button" className={ui.copy} aria-expanded={all} onClick={() => setAll(!all)}>
+        <button
+          type="button"
+          className={`${ui.copy} ${css.allRuns}`}
+          aria-expanded={all}
+          onClick={() => setAll(!all)}
+        >
           {all ? 'Show fewer runs' : `Show all ${runs.length} runs`}
         </button>
       )}
@@ -44,10 +49,12 @@ function Run({ run }: { run: ScheduleRun }) {
       ) : (
         <JobChip state={run.state ?? 'running'} />
       )}
-      <span className={css.more}>
-        {words?.[3]}
-        {run.problem?.hint && ` ${run.problem.hint}`}
-      </span>
+      {words && (
+        <span className={css.more}>
+          {words[3]}
+          {run.problem?.hint && ` ${run.problem.hint}`}
+        </span>
+      )}
       {run.job_id && <JobLink id={run.job_id} what={moment(Date.parse(run.at), now)} />}
     </li>
   )

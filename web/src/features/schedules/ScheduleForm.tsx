@@ -1,5 +1,5 @@
-import { Button, Checkbox, Group, Radio, Stack, Textarea } from '@mantine/core'
-import { useState } from 'react'
+import { Button, Checkbox, Group, Radio, SimpleGrid, Stack, Textarea } from '@mantine/core'
+import { useEffect, useRef, useState } from 'react'
 import { toApiError } from '@/api/errors'
 import type { Schedule, Table } from '@/api/model'
 import { ownZone } from '@/lib/when'
@@ -28,6 +28,12 @@ export function ScheduleForm({ snapshotId, schedule, tables, onClose }: Schedule
     ...(saving.error ? faultsOf(toApiError(saving.error)) : {}),
     ...(tried && missing(draft)),
   }
+  const form = useRef<HTMLFormElement>(null)
+  const { error } = saving
+  useEffect(() => {
+    // The field may have scrolled out of sight above the button.
+    if (error) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [error])
   const submit = (event: React.FormEvent) => {
     event.preventDefault()
     setTried(true)
@@ -36,17 +42,19 @@ export function ScheduleForm({ snapshotId, schedule, tables, onClose }: Schedule
   // What stands at its field is not said twice.
   const shown = fields.some(field => wrong[field] !== undefined)
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} ref={form}>
       <Stack>
         <WhenFields draft={draft} wrong={wrong} onChange={set} />
-        <Radio.Group
-          label="What is read"
-          value={draft.mode}
-          onChange={mode => set({ mode: mode as Draft['mode'] })}
-        >
-          <Choices of={modes} />
-        </Radio.Group>
-        <TableFields draft={draft} tables={tables} error={wrong.tables} onChange={set} />
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <Radio.Group
+            label="What is read"
+            value={draft.mode}
+            onChange={mode => set({ mode: mode as Draft['mode'] })}
+          >
+            <Choices of={modes} />
+          </Radio.Group>
+          <TableFields draft={draft} tables={tables} error={wrong.tables} onChange={set} />
+        </SimpleGrid>
         <Radio.Group
           label="If a download of this snapshot is under way at the time"
           value={draft.overlap}
@@ -116,7 +124,7 @@ interface TableFieldsProps {
 
 function TableFields({ draft, tables, error, onChange }: TableFieldsProps) {
   return (
-    <>
+    <div>
       <Radio.Group
         label="Which tables"
         value={draft.some ? 'some' : 'all'}
@@ -142,6 +150,6 @@ function TableFields({ draft, tables, error, onChange }: TableFieldsProps) {
           </Stack>
         </Checkbox.Group>
       )}
-    </>
+    </div>
   )
 }

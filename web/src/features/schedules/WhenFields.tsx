@@ -28,7 +28,6 @@ export function WhenFields({ draft, wrong, onChange }: WhenFieldsProps) {
       {draft.when === 'every' && <Interval draft={draft} wrong={wrong} onChange={onChange} />}
       {draft.when === 'weekly' && <Weekly draft={draft} wrong={wrong} onChange={onChange} />}
       {draft.when === 'cron' && <Cron draft={draft} wrong={wrong} onChange={onChange} />}
-      {draft.when !== 'every' && <Zone draft={draft} wrong={wrong} onChange={onChange} />}
     </Stack>
   )
 }
@@ -63,16 +62,19 @@ function Interval({ draft, wrong, onChange }: WhenFieldsProps) {
 function Weekly({ draft, wrong, onChange }: WhenFieldsProps) {
   return (
     <>
-      <TextInput
-        label="At"
-        type="time"
-        value={draft.time}
-        onChange={event => onChange({ time: event.currentTarget.value })}
-        error={wrong.cron}
-        className={css.amount}
-        required
-        data-autofocus
-      />
+      <Group align="start" gap="xs">
+        <TextInput
+          label="At"
+          type="time"
+          value={draft.time}
+          onChange={event => onChange({ time: event.currentTarget.value })}
+          error={wrong.cron}
+          className={css.unit}
+          required
+          data-autofocus
+        />
+        <Zone draft={draft} wrong={wrong} onChange={onChange} />
+      </Group>
       <Checkbox.Group
         label="On"
         value={draft.weekdays.map(String)}
@@ -81,7 +83,12 @@ function Weekly({ draft, wrong, onChange }: WhenFieldsProps) {
       >
         <Group gap="sm" mt={6} mb={wrong.weekdays ? 6 : 0}>
           {[1, 2, 3, 4, 5, 6, 0].map(day => (
-            <Checkbox key={day} value={String(day)} label={weekdays[day]} />
+            <Checkbox
+              key={day}
+              value={String(day)}
+              label={weekdays[day]?.slice(0, 3)}
+              aria-label={weekdays[day]}
+            />
           ))}
         </Group>
       </Checkbox.Group>
@@ -92,24 +99,27 @@ function Weekly({ draft, wrong, onChange }: WhenFieldsProps) {
 function Cron({ draft, wrong, onChange }: WhenFieldsProps) {
   const words = cronInWords(draft.cron)
   return (
-    <div>
-      <TextInput
-        label="Cron text"
-        description="Minute, hour, day of month, month, day of week (0 is Sunday); or @hourly, @daily, @weekly, @monthly, @yearly."
-        value={draft.cron}
-        onChange={event => onChange({ cron: event.currentTarget.value })}
-        error={wrong.cron}
-        classNames={{ input: css.cron }}
-        spellCheck={false}
-        autoComplete="off"
-        maxLength={200}
-        required
-        data-autofocus
-      />
-      <Text size="sm" mt={4} role="status">
-        {words ?? '\u00a0'}
-      </Text>
-    </div>
+    <>
+      <div>
+        <TextInput
+          label="Cron text"
+          description="Minute, hour, day of month, month, day of week (0 is Sunday); or @hourly, @daily, @weekly, @monthly, @yearly."
+          value={draft.cron}
+          onChange={event => onChange({ cron: event.currentTarget.value })}
+          error={wrong.cron}
+          classNames={{ input: css.cron }}
+          spellCheck={false}
+          autoComplete="off"
+          maxLength={200}
+          required
+          data-autofocus
+        />
+        <Text size="sm" mt={4} role="status">
+          {words ?? '\u00a0'}
+        </Text>
+      </div>
+      <Zone draft={draft} wrong={wrong} onChange={onChange} />
+    </>
   )
 }
 
@@ -123,6 +133,7 @@ function Zone({ draft, wrong, onChange }: WhenFieldsProps) {
       value={draft.timeZone}
       onChange={zone => zone && onChange({ timeZone: zone })}
       error={wrong.time_zone}
+      className={css.zone}
       searchable
       limit={60}
       allowDeselect={false}

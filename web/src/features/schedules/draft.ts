@@ -102,7 +102,8 @@ export function changesOf(from: ScheduleChoice, to: ScheduleChoice): Partial<Sch
 
 /** What the server said about its fields, each with what to do instead. */
 export function faultsOf(error: ApiError): Record<string, string> {
-  const hint = error.hint ? ` ${error.hint}` : ''
+  // How a cron text is written stands above its field already.
+  const hint = error.hint && error.code !== 'schedule.bad_cron' ? ` ${error.hint}` : ''
   return Object.fromEntries(
     error.errors.map(({ field, detail }) => [
       field.split(/[./]/).at(-1) ?? field,

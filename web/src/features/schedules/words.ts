@@ -36,19 +36,19 @@ export const modes: Record<Schedule['mode'], Choice> = {
 }
 
 const overlapWords: Record<Schedule['overlap'], string> = {
-  skip: 'is left out',
-  buffer_one: 'waits its turn',
-  cancel_other: 'cancels this schedule’s earlier one',
-  allow_all: 'waits or shares it',
+  skip: 'left out while a download is under way',
+  buffer_one: 'waits for a download under way',
+  cancel_other: 'cancels its own earlier download',
+  allow_all: 'shares or waits for a download under way',
 }
 
-/** What it brings and what it does in the way of another, in one sentence each. */
+/** What it brings, and what it does when another is in the way. */
 export function terms(schedule: Schedule, nameOf: (table: string) => string): string[] {
   const { tables, mode, overlap } = schedule
   return [
     tables.length === 0 ? 'All tables' : tables.map(nameOf).join(', '),
     mode === 'full' ? 'every record' : 'only what changed',
-    `${overlapWords[overlap]} while a download is under way`,
+    overlapWords[overlap],
   ]
 }
 

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Snapshot, Table } from '@/api/model'
+import { connectionsQuery } from '@/api/queries/connections'
 import { jobKeys } from '@/api/queries/jobs'
 import { snapshotKeys, snapshotQuery, tablesQuery, useDownload } from '@/api/queries/snapshots'
 import { reread, told } from '@/api/reread'
@@ -134,6 +135,7 @@ function SnapshotBar({ snapshot, tables }: { snapshot: Snapshot; tables: Table[]
           </>
         )}
       </div>
+      <Refused tables={tables} />
       {download.isError && (
         <div className={css.barError}>
           <ErrorNote title="The download did not start." error={download.error} />
@@ -148,6 +150,21 @@ function SnapshotBar({ snapshot, tables }: { snapshot: Snapshot; tables: Table[]
       />
     </div>
   )
+}
+
+/** A connection of these tables that the service no longer lets in: every download and publish would fail. */
+function Refused({ tables }: { tables: Table[] }) {
+  const connections = useQuery(connectionsQuery)
+  const used = new Set(tables.map(t => t.connection_id))
+  const refused = connections.data?.filter(c => c.state === 'needs_reconnect' && used.has(c.id)) ?? []
+  return refused.map(({ id, name, problem }) => (
+    <p key={id} className={css.refused}>
+      {name} needs a new credential{problem ? `: ${problem.detail}` : '.'}{' '}
+      <Link to="/connections/$connectionId" params={{ connectionId: id }}>
+        To the connection
+      </Link>
+    </p>
+  ))
 }
 
 function TableList({ snapshotId, tables }: { snapshotId: string; tables: Table[] }) {

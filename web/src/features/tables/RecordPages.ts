@@ -31,6 +31,8 @@ export class RecordPages implements GridSource {
   count = 0
   /** Whether `count` is the whole truth, or "at least". */
   exact = true
+  /** The server is still laying out this order; until then reading is slower. */
+  preparing = false
   /** undefined until the first page came. */
   error: unknown
   ready = false
@@ -193,6 +195,7 @@ export class RecordPages implements GridSource {
     this.ready = true
     this.count = Math.max(answer.total, page * pageSize + answer.items.length)
     this.exact = answer.total_is_exact
+    this.preparing = answer.preparing ?? false
     for (const record of answer.items) this.keep(record)
     this.pages.delete(page)
     this.pages.set(page, { ids: answer.items.map(r => r.id), stale: this.outdated.has(page) })

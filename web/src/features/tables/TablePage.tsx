@@ -93,6 +93,7 @@ function OpenTable({ table }: { table: Table }) {
         onUndo={undoOrRedo}
         onNew={table.read_only ? undefined : addRecord}
       />
+      <Standing table={table} />
       <div className={css.body}>
         <Body
           table={table}
@@ -116,7 +117,7 @@ function OpenTable({ table }: { table: Table }) {
           />
         </Body>
       </div>
-      <StatusLine pages={pages} edits={edits} said={said} />
+      <StatusLine table={table} pages={pages} edits={edits} said={said} />
       <RecordPanel
         table={table}
         recordId={search.row}
@@ -125,6 +126,23 @@ function OpenTable({ table }: { table: Table }) {
         onClose={() => void navigate({ search: ({ row: _, ...rest }) => rest, replace: true })}
       />
     </div>
+  )
+}
+
+/** What keeps the table from being worked on as any other. */
+function Standing({ table }: { table: Table }) {
+  if (table.state === 'gone') {
+    return (
+      <p className={css.standing}>
+        The service no longer has this table, as the last download found. What was downloaded stays here.
+      </p>
+    )
+  }
+  if (!table.read_only) return null
+  return (
+    <p className={css.standing}>
+      Read-only{table.read_only_why ? `: ${table.read_only_why}` : ' at the service.'}
+    </p>
   )
 }
 
