@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -195,6 +196,10 @@ func (s *server) signIn(c *gin.Context) {
 		// A link is good once. A browser that is signed in already loses nothing.
 		if who, known := s.identify(c); known == nil && who.actor.UserID != "" {
 			c.Redirect(http.StatusSeeOther, "/")
+			return
+		}
+		if problem, ok := models.AsProblem(err); ok && problem.Kind == models.KindUnauthenticated && strings.Contains(c.GetHeader("Accept"), "text/html") {
+			c.Redirect(http.StatusSeeOther, "/?link=used") // the page says so, and what to do
 			return
 		}
 		s.answerError(c, err)

@@ -212,6 +212,14 @@ func TestSignInLinkIsGoodOnce(t *testing.T) {
 	signedIn := map[string]string{"Cookie": cookies[0].Name + "=" + cookies[0].Value}
 	g.play(t, scenario{method: "GET", path: "/api/v1/me", anonymous: true, header: signedIn, status: 200, has: []string{g.user.ID}})
 	g.play(t, scenario{method: "GET", path: "/sign-in?key=" + secret.Reveal(), anonymous: true, status: 401, code: "auth.link"})
+	// A browser is shown a page, not a problem document.
+	for _, key := range []string{secret.Reveal(), "mistyped"} {
+		answer = g.send(t, scenario{method: "GET", path: "/sign-in?key=" + key, anonymous: true, header: map[string]string{"Accept": "text/html,*/*;q=0.8"}})
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusSeeOther, answer.StatusCode)
+		require.Equal(t, "/?link=used", answer.Header.Get("Location"))
+		require.Empty(t, answer.Cookies())
+	}
 	g.play(t, scenario{method: "POST", path: "/sign-out", anonymous: true, header: signedIn, status: 204})
 	g.play(t, scenario{method: "GET", path: "/api/v1/me", anonymous: true, header: signedIn, status: 401})
 }

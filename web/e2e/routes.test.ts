@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { violations } from './axe'
 import { api, closeBrowser, newContext, type Watched } from './browser'
 import { demo } from './demo'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Every route, with ids that exist. */
 async function routes(watched: Watched): Promise<string[]> {
@@ -28,6 +25,7 @@ async function routes(watched: Watched): Promise<string[]> {
     `/connections/${connection}`,
     `/s/${snapshot.id}/t/${table.id}`,
     `/s/${snapshot.id}/t/${table.id}?row=${record}`,
+    `/s/${snapshot.id}/schedules`,
     `/s/${snapshot.id}/publish`,
     ...(plan ? [`/s/${snapshot.id}/publish/${plan.id}`] : []),
     '/jobs',
@@ -50,15 +48,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', colorScheme => {
       const page = await bypassing.open(route)
       await page.waitForLoadState('networkidle')
       await page.getByRole('heading', { level: 1 }).first().waitFor()
-      await page.evaluate(axe)
-      const found = await page.evaluate(async () => {
-        const { axe } = window as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { target: string[] }[] }[] }> }
-        }
-        const { violations } = await axe.run()
-        return violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).join(', ')}`)
-      })
-      expect(found, route).toEqual([])
+      expect(await violations(page), route).toEqual([])
       await page.close()
     }
   }, 240_000)
@@ -87,7 +77,10 @@ it('says what to do when nobody is signed in', async () => {
   const watched = await newContext()
   await watched.context.clearCookies()
   const page = await watched.open('/')
-  await page.getByText('You are signed out').waitFor()
+  await page.getByRole('heading', { name: 'You are signed out' }).waitFor()
+  await page.goto('/?link=used')
+  await page.getByRole('heading', { name: 'This link was used or has expired' }).waitFor()
+  expect(watched.troubles).toEqual([])
 })
 
 afterAll(closeBrowser)

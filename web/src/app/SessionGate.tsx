@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { onSignedOut } from '@/api/client'
-import { EmptyState } from '@/ui/EmptyState'
-import { Page } from '@/ui/Page'
+import { useTitle } from '@/ui/Page'
+import css from './shell.module.css'
 
 /** Says what to do when the server does not know who asks, or is newer than this tab. */
 export function SessionGate({ children }: { children: ReactNode }) {
@@ -18,22 +18,38 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }, [])
   if (!gone) return children
   return (
-    <main>
-      {gone === 'session' ? (
-        <Page title="You are signed out">
-          <EmptyState title="Open your sign-in link" action={<Reload>I have opened the link</Reload>}>
-            <code>scratch dev</code> printed it in the terminal, or whoever runs this server made it with{' '}
-            <code>scratch sign-in</code>. It works once; either command makes a new one.
-          </EmptyState>
-        </Page>
-      ) : (
-        <Page title="There is a new version">
-          <EmptyState title="Reload to get it" action={<Reload>Reload</Reload>}>
-            Scratch was updated while this tab was open.
-          </EmptyState>
-        </Page>
-      )}
+    <main className={css.gate}>
+      <img src="/icon.svg" alt="" width={44} height={44} />
+      {gone === 'session' ? <SignedOut /> : <Outdated />}
     </main>
+  )
+}
+
+function SignedOut() {
+  // The server sends a browser here with a link that signs nobody in any more.
+  const used = new URLSearchParams(location.search).get('link') === 'used'
+  useTitle(used ? 'This link was used' : 'You are signed out')
+  return (
+    <>
+      <h1>{used ? 'This link was used or has expired' : 'You are signed out'}</h1>
+      <p>
+        {used ? 'A sign-in link works once, for twelve hours. ' : 'Open your sign-in link to go on. '}
+        <code>scratch dev</code> prints one each time it starts; on a server, <code>scratch sign-in</code>{' '}
+        makes one.
+      </p>
+      <Reload>I have opened a link</Reload>
+    </>
+  )
+}
+
+function Outdated() {
+  useTitle('There is a new version')
+  return (
+    <>
+      <h1>There is a new version</h1>
+      <p>Scratch was updated while this tab was open.</p>
+      <Reload>Reload</Reload>
+    </>
   )
 }
 

@@ -19,7 +19,6 @@ export function JobLine({ job }: { job: Job }) {
         <span className={css.lineTitle}>
           {jobTitle(job)}
           {snapshot && ` · ${snapshot.name}`}
-          {job.schedule_id && ' · by schedule'}
         </span>
         <JobChip state={job.state} />
         <span className={css.when}>
@@ -29,7 +28,9 @@ export function JobLine({ job }: { job: Job }) {
       {look === 'running' && (
         <ProgressBar label={jobTitle(job)} done={job.progress.done} total={job.progress.total} look={look} />
       )}
-      <span className={css.when}>{howFar(job.progress, job.state)}</span>
+      <span className={css.when}>
+        {[howFar(job.progress, job.state), job.schedule_id && 'by a schedule'].filter(Boolean).join(' · ')}
+      </span>
       {said && <span className={css.why}>{said}</span>}
     </span>
   )

@@ -198,7 +198,8 @@ function Elapsed({ job }: { job: Job }) {
   const now = useNow()
   if (!job.started_at) return null
   const end = job.ended_at ? Date.parse(job.ended_at) : now
-  return <Text size="sm">{duration(end - Date.parse(job.started_at))}</Text>
+  const took = end - Date.parse(job.started_at)
+  return <Text size="sm">{job.ended_at ? inTime(took) : duration(took)}</Text>
 }
 
 function TableProgress({ job, outcome: one, name }: { job: Job; outcome: TableOutcome; name: string }) {

@@ -37,6 +37,8 @@ export function AddTable(props: AddTableProps) {
 
 function Choose({ snapshotId, tables, onClose }: AddTableProps & { onClose(): void }) {
   const connections = useQuery(connectionsQuery)
+  const connectors = useQuery(connectorsQuery)
+  const titleOf = (service: string) => connectors.data?.find(c => c.service === service)?.title ?? service
   const [picked, setPicked] = useState<string | null>(null)
   if (connections.isPending) return <Skeleton height={120} aria-label="Loading the connections" />
   if (connections.isError) {
@@ -68,7 +70,10 @@ function Choose({ snapshotId, tables, onClose }: AddTableProps & { onClose(): vo
     <Stack>
       <Select
         label="Connection"
-        data={connections.data.map(c => ({ value: c.id, label: `${c.name} (${c.service})` }))}
+        data={connections.data.map(c => ({
+          value: c.id,
+          label: c.name === titleOf(c.service) ? c.name : `${c.name} · ${titleOf(c.service)}`,
+        }))}
         value={connection.id}
         onChange={setPicked}
         allowDeselect={false}

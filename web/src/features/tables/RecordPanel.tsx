@@ -45,7 +45,7 @@ function Opened({ table, recordId, pages, edits }: Omit<RecordPanelProps, 'onClo
         {row.record.state === 'deleted' && <StatusChip tone="bad">will be deleted</StatusChip>}
         {row.record.state === 'remote_deleted' && <StatusChip tone="warn">gone at the service</StatusChip>}
         <Text size="xs" c="dimmed">
-          {row.record.remote_id ? `${table.service} id ${row.record.remote_id}` : 'not yet at the service'}
+          {row.record.remote_id ? `${row.record.remote_id} at the service` : 'not yet at the service'}
         </Text>
       </Group>
       {!table.read_only && <Actions table={table} row={row} pages={pages} />}
@@ -107,7 +107,7 @@ function Actions({ table, row, pages }: ActionsProps) {
       </Group>
       {record.state === 'live' && (
         <Text size="xs" c="dimmed">
-          A deletion is only marked here; it reaches {table.service} when you publish it.
+          A deletion is only marked here; it reaches the service when you publish it.
         </Text>
       )}
       {action.isError && <ErrorNote title="The record was not changed." error={action.error} />}

@@ -7,13 +7,12 @@ import css from './schema.module.css'
 
 interface FileFieldProps {
   label: string
-  help: string | undefined
   error: string | undefined
   onUploaded(uploadId: string): void
 }
 
 /** A place to drop a file on, or to choose one; it is sent at once. */
-export function FileField({ label, help, error, onUploaded }: FileFieldProps) {
+export function FileField({ label, error, onUploaded }: FileFieldProps) {
   const input = useRef<HTMLInputElement>(null)
   const id = useId()
   const upload = useUpload()
@@ -28,11 +27,10 @@ export function FileField({ label, help, error, onUploaded }: FileFieldProps) {
       <label htmlFor={id} className={css.fileLabel}>
         {label}
       </label>
-      {help && (
-        <Text size="xs" c="dimmed">
-          {help}
-        </Text>
-      )}
+      {/* The schema's own help speaks of ids of uploads; here a file is chosen. */}
+      <Text size="xs" c="dimmed">
+        CSV or TSV. A newer version of the file can take its place later.
+      </Text>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a shortcut for the button inside. */}
       <div
         className={`${css.drop} ${over ? css.over : ''}`}

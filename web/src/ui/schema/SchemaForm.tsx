@@ -51,7 +51,6 @@ function Field({
     return (
       <FileField
         label={field.label}
-        help={field.help}
         error={errors[field.name]}
         onUploaded={upload => onChange(field.name, upload)}
       />
@@ -88,7 +87,7 @@ function Field({
 }
 
 function choices(field: FormField): { value: string; label: string }[] {
-  const none = { value: '', label: field.required ? 'Choose…' : 'Not said' }
+  const none = { value: '', label: field.required ? 'Choose…' : 'Default' }
   if (field.kind === 'maybe') return [none, { value: 'true', label: 'Yes' }, { value: 'false', label: 'No' }]
   return [none, ...field.choices.map(value => ({ value, label: value === '\t' ? 'tab' : value }))]
 }
