@@ -117,6 +117,15 @@ it('pauses and resumes, and follows what others do', async () => {
   await shown.getByText(/^Next in/).waitFor()
   await expect.poll(async () => (await schedules())[0]?.paused).toBe(false)
 
+  await shown.getByRole('button', { name: 'More about this schedule' }).click()
+  await page.getByRole('menuitem', { name: 'Pause with a reason…' }).click()
+  await page.getByRole('dialog').getByLabel('Reason').fill('the office is closed')
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click()
+  await shown.getByText('Paused: the office is closed').waitFor()
+  await expect.poll(async () => (await schedules())[0]?.paused).toBe(true)
+  await shown.getByRole('button', { name: 'Resume' }).click()
+  await expect.poll(async () => (await schedules())[0]?.paused).toBe(false)
+
   // Somebody else, somewhere else: nothing is reloaded here.
   await api(watched, 'POST', `/schedules/${id}/pause`, { why: 'holidays' })
   await shown.getByText('Paused: holidays').waitFor()

@@ -80,14 +80,19 @@ export function usePauseSchedule({ id, snapshot_id }: Schedule) {
   const client = useQueryClient()
   const { queryKey } = schedulesQuery(snapshot_id)
   return useMutation({
-    mutationFn: (paused: boolean) =>
+    mutationFn: ({ paused, why = '' }: { paused: boolean; why?: string }) =>
       paused
-        ? take(api.POST('/api/v1/schedules/{id}/pause', { params: of(id) }))
+        ? take(api.POST('/api/v1/schedules/{id}/pause', { params: of(id), body: { why } }))
         : take(api.POST('/api/v1/schedules/{id}/resume', { params: of(id) })),
-    onMutate: async paused => {
+    onMutate: async ({ paused, why = '' }) => {
       await client.cancelQueries({ queryKey })
       const before = client.getQueryData(queryKey)?.find(s => s.id === id)
-      put(client.getQueryData(queryKey), s => ({ ...s, paused, next_runs: paused ? [] : s.next_runs }))
+      put(client.getQueryData(queryKey), s => ({
+        ...s,
+        paused,
+        paused_why: why,
+        next_runs: paused ? [] : s.next_runs,
+      }))
       return before
     },
     onError: (_error, _paused, before) => before && put(client.getQueryData(queryKey), () => before),

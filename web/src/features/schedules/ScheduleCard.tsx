@@ -6,6 +6,7 @@ import { Confirm } from '@/ui/Confirm'
 import { ErrorNote } from '@/ui/ErrorNote'
 import { StatusChip } from '@/ui/StatusChip'
 import { NextRuns } from './NextRuns'
+import { PauseReason } from './PauseReason'
 import { JobLink, Runs } from './Runs'
 import css from './schedules.module.css'
 import { lost, terms, whenInWords } from './words'
@@ -21,7 +22,8 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
   const heading = useId()
   const trigger = useTriggerSchedule(schedule)
   const pause = usePauseSchedule(schedule)
-  const [deleting, setDeleting] = useState(false)
+  const [dialog, setDialog] = useState<'pause' | 'delete'>()
+  const close = () => setDialog(undefined)
   const asked = useAsked(schedule)
   const error = trigger.error ?? pause.error
   const nameOf = (id: string) => tables.find(t => t.id === id)?.name ?? 'a table that is gone'
@@ -57,7 +59,7 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
             size="xs"
             variant="default"
             aria-disabled={pause.isPending}
-            onClick={() => !pause.isPending && pause.mutate(!schedule.paused)}
+            onClick={() => !pause.isPending && pause.mutate({ paused: !schedule.paused })}
           >
             {schedule.paused ? 'Resume' : 'Pause'}
           </Button>
@@ -77,7 +79,10 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={() => setDeleting(true)}>Delete…</Menu.Item>
+              {!schedule.paused && (
+                <Menu.Item onClick={() => setDialog('pause')}>Pause with a reason…</Menu.Item>
+              )}
+              <Menu.Item onClick={() => setDialog('delete')}>Delete…</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         </div>
@@ -100,7 +105,15 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
       </p>
       {error && <ErrorNote title="That was not done." error={error} />}
       <Runs runs={schedule.runs} />
-      <Delete schedule={schedule} opened={deleting} onClose={() => setDeleting(false)} />
+      <PauseReason
+        opened={dialog === 'pause'}
+        onClose={close}
+        onPause={why => {
+          pause.mutate({ paused: true, why })
+          close()
+        }}
+      />
+      <Delete schedule={schedule} opened={dialog === 'delete'} onClose={close} />
     </li>
   )
 }

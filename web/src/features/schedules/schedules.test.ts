@@ -107,6 +107,7 @@ describe('a run', () => {
 it('says what it brings, and how often it came to nothing', () => {
   const words = terms({ ...schedule, tables: ['tbl_1'], mode: 'incremental' }, id => `table ${id}`)
   expect(words.slice(0, 2)).toEqual(['table tbl_1', 'only what changed'])
+  expect(terms({ ...daily, time_zone: 'America/New_York' }, String)[0]).toBe('America/New York time')
   expect(lost({ left_out: 1, missed: 12 })).toEqual([
     '1 time left out because the run before had not ended.',
     '12 times missed because the engine was away too long.',

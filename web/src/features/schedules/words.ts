@@ -42,10 +42,11 @@ const overlapWords: Record<Schedule['overlap'], string> = {
   allow_all: 'shares or waits for a download under way',
 }
 
-/** What it brings, and what it does when another is in the way. */
+/** On whose clocks it goes, what it brings, and what it does when another is in the way. */
 export function terms(schedule: Schedule, nameOf: (table: string) => string): string[] {
-  const { tables, mode, overlap } = schedule
+  const { cron, time_zone, tables, mode, overlap } = schedule
   return [
+    ...(cron ? [`${time_zone.replaceAll('_', ' ')} time`] : []),
     tables.length === 0 ? 'All tables' : tables.map(nameOf).join(', '),
     mode === 'full' ? 'every record' : 'only what changed',
     overlapWords[overlap],
