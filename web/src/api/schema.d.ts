@@ -54,7 +54,7 @@ export interface paths {
         delete: operations["delete-connection"];
         options?: never;
         head?: never;
-        /** Rename, or replace the credential */
+        /** Rename, replace the credential, or change its limits */
         patch: operations["change-connection"];
         trace?: never;
     };
@@ -444,7 +444,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a schedule now, paused or not */
+        /** Run a schedule now, paused or not; the answer has its job, or the one it waits for */
         post: operations["trigger-schedule"];
         delete?: never;
         options?: never;
@@ -1053,7 +1053,10 @@ export interface components {
             name: string;
         };
         ChangeConnectionBody: {
+            /** @description In place of the stored one, as a whole. Limits that it does not name stay as they are; null takes one away. */
             credential?: unknown;
+            /** @description The credential's fields that limit requests, without the rest: requests_per_second, requests_at_once. One that is not named stays as it is; null takes it away. */
+            limits?: unknown;
             name?: string;
         };
         ChangeScheduleBody: {
@@ -1862,6 +1865,14 @@ export interface components {
             name: string;
             /** @description What it may be used for. */
             scopes: string[];
+        };
+        Triggered: {
+            /** @description The download that it started, or one under way that brings the same; absent while no worker has taken it up. */
+            job?: components["schemas"]["Job"];
+            /** @description The job is another one, which this run waits for. */
+            waits?: boolean;
+            /** @description Why it has not begun. */
+            warnings?: components["schemas"]["Problem"][] | null;
         };
         UndoResult: {
             /** Format: int64 */
@@ -2989,7 +3000,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Schedule"];
+                    "application/json": components["schemas"]["Triggered"];
                 };
             };
             /** @description What went wrong, with a code and a hint. */

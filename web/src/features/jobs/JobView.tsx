@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { isFinal, type Job, type TableOutcome } from '@/api/model'
 import { type JobCommand, outcomesQuery, useDecideJob, useJobCommand, useRetryJob } from '@/api/queries/jobs'
+import { meQuery } from '@/api/queries/me'
 import { tablesQuery } from '@/api/queries/snapshots'
 import { duration } from '@/lib/format'
 import { Rate } from '@/lib/rate'
@@ -65,8 +66,20 @@ function Origin({ job }: { job: Job }) {
         </span>
       )}
       <span>{job.id}</span>
-      <span title="Its name in Temporal">{job.workflow_id}</span>
+      <Run job={job} />
     </p>
+  )
+}
+
+/** Its run in the workflow engine: for administrators a link to the page that Temporal has of it. */
+function Run({ job }: { job: Job }) {
+  const { data: me } = useQuery(meQuery)
+  if (!me?.temporal_ui || !job.run_id) return <span title="Its name in Temporal">{job.workflow_id}</span>
+  const run = `${me.temporal_ui}/workflows/${encodeURIComponent(job.workflow_id)}/${job.run_id}`
+  return (
+    <a href={run} target="_blank" rel="noreferrer" title={job.workflow_id}>
+      its run in Temporal
+    </a>
   )
 }
 
