@@ -51,8 +51,7 @@ func (g *guardedActivity) told(ctx context.Context, err error) {
 		return
 	}
 	info := activity.GetInfo(ctx)
-	g.log.WarnContext(ctx, "activity failed", "activity", info.ActivityType.Name, "workflow", info.WorkflowExecution.ID,
-		"attempt", info.Attempt, "error", err)
+	g.log.WarnContext(ctx, "activity failed", "activity", info.ActivityType.Name, "attempt", info.Attempt, "error", err)
 }
 
 // withinPayload holds a result to the contract's bound: an over-limit result

@@ -52,6 +52,7 @@ type stack struct {
 	uploads  *uploads.Sweeper
 	worker   *Worker
 	ended    activities.Ended // told of ends, if set
+	log      *slog.Logger
 }
 
 // beside gives a stack that shares everything but the snapshot, for a test that
@@ -85,7 +86,7 @@ func newStackWith(t *testing.T, database string, server *devserver.Server, chang
 	require.NoError(t, db.Migrate(ctx))
 	keys, err := vault.Open(vault.Source{File: filepath.Join(t.TempDir(), "keyset"), Create: true})
 	require.NoError(t, err)
-	s := &stack{t: t, db: db, keys: keys, server: server, service: newService()}
+	s := &stack{t: t, db: db, keys: keys, server: server, service: newService(), log: slog.New(slog.DiscardHandler)}
 	s.account(ctx)
 	options, payloads := ClientOptions(client.Options{}, keys, nil), codec.DataConverter(keys)
 	if change != nil {
@@ -160,7 +161,7 @@ func (s *stack) table(remoteID string) models.Table {
 // work starts a worker process's worth of work; rest stops it.
 func (s *stack) work() {
 	s.worker = New(Config{
-		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Uploads: s.uploads, Log: slog.New(slog.DiscardHandler), Ended: s.ended,
+		Client: s.engine, Store: s.db, Open: s.opener, Now: time.Now, Lease: 2 * time.Second, Uploads: s.uploads, Log: s.log, Ended: s.ended,
 	})
 	require.NoError(s.t, s.worker.Start())
 }

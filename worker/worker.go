@@ -148,7 +148,7 @@ func options(config Config, atOnce int) sdk.Options {
 		MaxHeartbeatThrottleInterval:       policy.HeartbeatThrottle,
 		DefaultHeartbeatThrottleInterval:   policy.HeartbeatThrottle,
 		WorkerStopTimeout:                  cmp.Or(config.Drain, drain),
-		Interceptors:                       []interceptor.WorkerInterceptor{&guard{log: config.Log}},
+		Interceptors:                       []interceptor.WorkerInterceptor{&lines{}, &guard{log: config.Log}},
 	}
 	if config.Deployment != "" && config.BuildID != "" {
 		o.DeploymentOptions = sdk.DeploymentOptions{

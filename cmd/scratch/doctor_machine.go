@@ -152,6 +152,17 @@ func freeSpace(folder string) (int64, error) {
 	return int64(stat.Bavail) * int64(stat.Bsize), nil //nolint:gosec // no disk has 2^63 bytes; the types differ between systems
 }
 
+// diskSpace gives what is free of a folder's disk, and its size; 0 of 0 where it
+// cannot be asked.
+func diskSpace(folder string) (free, size float64) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(folder, &stat); err != nil {
+		return 0, 0
+	}
+	block := float64(stat.Bsize)
+	return float64(stat.Bavail) * block, float64(stat.Blocks) * block
+}
+
 func (d *doctor) lookAtKeys(context.Context) {
 	source := d.settings.VaultSource()
 	created := source.Create

@@ -120,7 +120,7 @@ var arrows = []arrow{
 		why: "it stores a job and starts its run through the contract, for the API and for schedules alike",
 	},
 	{
-		from: "internal/schedules", to: []string{"models", "models/store", "workflows/contract", "internal/locks"},
+		from: "internal/schedules", to: []string{"models", "models/store", "workflows/contract", "internal/locks", "internal/wait"},
 		why: "it holds schedules against the engine through the contract, as the API does",
 	},
 	{

@@ -7,6 +7,6 @@
 // A pause is the one thing that an operator may set at the engine: it is taken
 // over, and shown (Promise 9).
 //
-// It imports models, models/store, internal/locks, workflows/contract and the
-// Temporal client; no activities and no workflows.
+// It imports models, models/store, internal/locks, internal/wait,
+// workflows/contract and the Temporal client; no activities and no workflows.
 package schedules

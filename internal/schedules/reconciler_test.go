@@ -2,6 +2,7 @@ package schedules_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -131,6 +132,39 @@ func TestTheEngineAgreesWithCron(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Breaks when a time that the change to summer time leaves out runs all the same,
+// at another hour, or one that comes twice runs twice: what docs/operations.md says.
+func TestTheClockIsChanged(t *testing.T) {
+	s := newStage(t)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	day := time.Now().In(berlin)
+	var missing, twice time.Time // days on which 02:30 does not come, or comes twice
+	for range 366 {
+		day = time.Date(day.Year(), day.Month(), day.Day()+1, 12, 0, 0, 0, berlin)
+		switch midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, berlin); day.Sub(midnight) {
+		case 11 * time.Hour:
+			missing = day
+		case 13 * time.Hour:
+			twice = day
+		}
+	}
+	next := func(day time.Time) []time.Time {
+		made := s.make(models.Schedule{Cron: fmt.Sprintf("30 2 %d %d *", day.Day(), day.Month()), TimeZone: "Europe/Berlin"})
+		applied, err := s.look.Apply(t.Context(), made)
+		require.NoError(t, err)
+		for i, at := range applied.Sight.Next {
+			applied.Sight.Next[i] = at.In(berlin)
+			require.Equal(t, "02:30", at.In(berlin).Format("15:04"))
+		}
+		return applied.Sight.Next
+	}
+	require.NotEqual(t, missing.Year(), next(missing)[0].Year(), "02:30 does not come on %s", missing)
+	times := next(twice)
+	require.Equal(t, twice.Format(time.DateOnly), times[0].Format(time.DateOnly))
+	require.NotEqual(t, twice.Year(), times[1].Year(), "02:30 comes twice on %s, and runs once", twice)
 }
 
 func offset(at time.Time) int { _, seconds := at.Zone(); return seconds }

@@ -42,7 +42,7 @@ func (y *System) CleanUp(ctx context.Context) (map[string]int64, error) {
 		name   string
 		delete func() (int64, error)
 	}{
-		{"credentials", func() (int64, error) { return 0, y.ExpireCredentials(ctx) }},
+		{"credentials", func() (int64, error) { return y.ExpireCredentials(ctx, cleanBatch) }},
 		{"events", func() (int64, error) { return y.TrimEvents(ctx, now.Add(-keepEvents), cleanBatch) }},
 		{"plans", func() (int64, error) { return y.PrunePlans(ctx, now.Add(-keepPlans), 10) }},
 		{"tables", func() (int64, error) { n, err := y.DropRemoved(ctx, now.Add(-keepRemoved), 10); return int64(n), err }},
@@ -80,16 +80,21 @@ func (y *System) prune(ctx context.Context, statement string, before time.Time) 
 }
 
 // ExpireCredentials forgets sign-in links, sessions and tickets whose time is
-// over.
-func (y *System) ExpireCredentials(ctx context.Context) error {
-	return y.tx(ctx, func(tx *Tx) error {
+// over; at most limit of each. It says how many went.
+func (y *System) ExpireCredentials(ctx context.Context, limit int) (n int64, err error) {
+	err = y.tx(ctx, func(tx *Tx) error {
+		n = 0
 		for _, row := range []any{&signInLinkRow{}, &sessionRow{}, &wsTicketRow{}} {
-			if err := tx.db.Where("expires_at <= ?", tx.now).Delete(row).Error; err != nil {
-				return err
+			over := tx.db.Model(row).Select("hash").Where("expires_at <= ?", tx.now).Limit(limit)
+			result := tx.db.Where("hash IN (?)", over).Delete(row)
+			if result.Error != nil {
+				return result.Error
 			}
+			n += result.RowsAffected
 		}
 		return nil
 	})
+	return n, err
 }
 
 // PrunePlans deletes plans made before a moment that were never applied, with

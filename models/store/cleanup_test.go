@@ -50,12 +50,31 @@ func TestOldPlansAndCredentialsGo(t *testing.T) {
 		_, err = org.Plan(ctx, kept.ID)
 		require.NoError(t, err, "what was applied is the record of it")
 		checkCounts(t, org, kept.ID)
-		require.NoError(t, s.System().ExpireCredentials(ctx))
+		n, err = s.System().ExpireCredentials(ctx, 10)
+		require.NoError(t, err)
+		require.Zero(t, n)
 		require.EqualValues(t, 1, count(t, s, "SELECT count(*) FROM ws_tickets"))
+		user := models.User{ID: actor.UserID, OrganizationID: org.ID()}
+		for i := range byte(7) {
+			require.NoError(t, org.CreateTicket(ctx, []byte{'t', i}, actor))
+			require.NoError(t, s.System().CreateSignInLink(ctx, []byte{'l', i}, user, s.now().Add(time.Minute)))
+			require.NoError(t, s.System().CreateSession(ctx, Session{Hash: []byte{'s', i}, OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(time.Minute)}))
+		}
+		require.NoError(t, s.System().CreateSession(ctx, Session{Hash: []byte("long"), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(24 * time.Hour)}))
 		real := s.now
 		s.now = func() time.Time { return real().Add(time.Hour) }
-		require.NoError(t, s.System().ExpireCredentials(ctx))
-		require.Zero(t, count(t, s, "SELECT count(*) FROM ws_tickets"))
+		var batches []int64
+		for {
+			n, err = s.System().ExpireCredentials(ctx, 4)
+			require.NoError(t, err)
+			if n == 0 {
+				break
+			}
+			batches = append(batches, n)
+		}
+		require.Equal(t, []int64{12, 10}, batches, "in bounded batches")
+		require.Zero(t, count(t, s, "SELECT count(*) FROM ws_tickets")+count(t, s, "SELECT count(*) FROM sign_in_links"))
+		require.EqualValues(t, 1, count(t, s, "SELECT count(*) FROM sessions"), "one that is valid stays")
 	})
 }
 
@@ -85,6 +104,43 @@ func TestCleanUp(t *testing.T) {
 		_, err = org.Plan(ctx, applied.ID)
 		require.NoError(t, err)
 		require.Len(t, allRecords(t, org, table.ID), 4)
+	})
+}
+
+// Breaks when a decided suggestion can be undone no longer than a moment, or is
+// kept for ever; when one that nobody decided goes; or when a repeated request is
+// carried out a second time within its week.
+func TestDecidedSuggestionsGoAfterAMonth(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, actor, table := posts(t, s)
+		download(t, org, table, job(t, org, 1), remote("a", "title", `"A"`), remote("b", "title", `"B"`))
+		propose := func(record int64) models.Suggestion {
+			made, err := org.CreateSuggestions(ctx, table.ID, actor, []models.Suggestion{{Op: models.OpUpdate, RecordID: record, Column: "title", Value: []byte(`"new"`)}})
+			require.NoError(t, err)
+			return made[0]
+		}
+		decided, open := propose(1), propose(2)
+		_, err := org.AcceptSuggestions(ctx, table.ID, actor, models.NewID(models.PrefixOperation), SuggestionSelector{IDs: []string{decided.ID}})
+		require.NoError(t, err)
+		real := s.now
+		after := func(days int) (suggestions, answers int64) {
+			s.now = func() time.Time { return real().Add(time.Duration(days) * 24 * time.Hour) }
+			_, err := s.System().CleanUp(ctx)
+			require.NoError(t, err)
+			return count(t, s, "SELECT count(*) FROM suggestions"), count(t, s, "SELECT count(*) FROM operation_answers")
+		}
+		suggestions, answers := after(6)
+		require.EqualValues(t, 2, suggestions)
+		require.Positive(t, answers)
+		suggestions, answers = after(29)
+		require.EqualValues(t, 2, suggestions)
+		require.Zero(t, answers)
+		suggestions, _ = after(31)
+		require.EqualValues(t, 1, suggestions)
+		left, _, err := org.ListSuggestions(ctx, table.ID, SuggestionFilter{State: models.SuggestionOpen}, Page{})
+		require.NoError(t, err)
+		require.Equal(t, open.ID, left[0].ID)
 	})
 }
 

@@ -87,6 +87,9 @@ type Backlog struct {
 	Oldest time.Duration
 	// Jobs counts the jobs that have not ended.
 	Jobs []LiveJobs
+	// Unapplied is how long the engine has not known of a change of a schedule,
+	// the longest; 0 when it knows of all.
+	Unapplied time.Duration
 }
 
 // LiveJobs counts jobs of one kind in one state.
@@ -109,5 +112,23 @@ func (y *System) Backlog(ctx context.Context) (Backlog, error) {
 	}
 	err := y.rows(ctx, &jobRow{}).Select("kind", "state", "count(*) AS n").Where("ended_at IS NULL").
 		Group("kind, state").Scan(&b.Jobs).Error
-	return b, y.s.explain(ctx, err)
+	if err != nil {
+		return b, y.s.explain(ctx, err)
+	}
+	var due []scheduleRow
+	if err := y.rows(ctx, &scheduleRow{}).Select("updated_at", "deleted_at").Where(scheduleDue).Limit(maxDue).Find(&due).Error; err != nil {
+		return b, y.s.explain(ctx, err)
+	}
+	for _, s := range due {
+		since := s.UpdatedAt
+		if s.DeletedAt != nil {
+			since = *s.DeletedAt
+		}
+		b.Unapplied = max(b.Unapplied, y.s.now().Sub(since))
+	}
+	return b, nil
 }
+
+// maxDue bounds the schedules that a scrape looks at: there are many of them only
+// while the engine is away, which the others tell of too.
+const maxDue = 100

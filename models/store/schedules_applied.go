@@ -59,10 +59,13 @@ func (o *Org) ForgetSchedule(ctx context.Context, id string) error {
 	})
 }
 
+// scheduleDue holds for schedules that the engine does not know as they are.
+const scheduleDue = "deleted_at IS NOT NULL OR applied_version < version"
+
 // DueSchedules gives schedules of all organizations that the engine does not
 // know as they are, removed ones included, oldest first.
 func (y *System) DueSchedules(ctx context.Context, limit int) ([]models.Schedule, error) {
-	return y.schedules(ctx, limit, "deleted_at IS NOT NULL OR applied_version < version")
+	return y.schedules(ctx, limit, scheduleDue)
 }
 
 // SchedulesAfter gives schedules of all organizations behind an id, in order of

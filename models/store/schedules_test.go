@@ -63,6 +63,33 @@ func TestSchedulesAreKept(t *testing.T) {
 	})
 }
 
+// Breaks when nobody is told that the engine does not know of a change.
+func TestHowLongTheEngineDoesNotKnow(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		org, _, table := posts(t, s)
+		real, later := s.now, time.Duration(0)
+		s.now = func() time.Time { return real().Add(later) }
+		unapplied := func() time.Duration {
+			backlog, err := s.System().Backlog(ctx)
+			require.NoError(t, err)
+			return backlog.Unapplied.Round(time.Minute)
+		}
+		require.Zero(t, unapplied())
+		made, err := org.CreateSchedule(ctx, daily(table.SnapshotID))
+		require.NoError(t, err)
+		later += time.Hour
+		require.Equal(t, time.Hour, unapplied())
+		require.NoError(t, org.ScheduleApplied(ctx, made.ID, made.Version))
+		require.Zero(t, unapplied())
+		require.NoError(t, org.DeleteSchedule(ctx, made.ID))
+		later += 2 * time.Hour
+		require.Equal(t, 2*time.Hour, unapplied(), "one that was removed and that it still has")
+		require.NoError(t, org.ForgetSchedule(ctx, made.ID))
+		require.Zero(t, unapplied())
+	})
+}
+
 func TestSchedulesAreOfTheirSnapshot(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()

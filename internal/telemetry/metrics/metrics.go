@@ -188,6 +188,23 @@ func (m *Metrics) SpansSent(n int, err error) {
 	m.traces.WithLabelValues(outcome).Add(float64(n))
 }
 
+// Redis measures whether Redis answers; where none is configured, none is away.
+func (m *Metrics) Redis(answers func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "scratch_redis_up", Help: "1 when Redis answers, or none is configured."},
+		func() float64 { return one(answers()) }))
+}
+
+// Disk measures the disk that this process keeps files on: the bytes it may still
+// use, and all there are. What cannot be asked is told as 0 of 0.
+func (m *Metrics) Disk(look func() (free, size float64)) {
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("scratch_disk_free_bytes", "Left on the disk of the data folder.", func() float64 { free, _ := look(); return free })
+	gauge("scratch_disk_size_bytes", "The disk of the data folder.", func() float64 { _, size := look(); return size })
+}
+
 // Live measures a hub of live connections: those open, and those dropped so far
 // because they were too slow.
 func (m *Metrics) Live(open func() int, dropped func() int64) {

@@ -45,11 +45,13 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	require.NotContains(t, text, "con_0123456789")
 }
 
-type fakeStore struct{ err error }
+type fakeStore struct{ err, full error }
 
 func (f fakeStore) Backlog(context.Context) (store.Backlog, error) {
-	return store.Backlog{Oldest: 3 * time.Second, Jobs: []store.LiveJobs{{Kind: models.JobDownload, State: models.JobStalled, N: 2}}}, f.err
+	return store.Backlog{Oldest: 3 * time.Second, Unapplied: 7 * time.Second, Jobs: []store.LiveJobs{{Kind: models.JobDownload, State: models.JobStalled, N: 2}}}, f.err
 }
+
+func (f fakeStore) Writable(context.Context) error { return f.full }
 
 func (fakeStore) Pools() []store.PoolUse {
 	return []store.PoolUse{{Pool: "all", Max: 20, InUse: 3, Idle: 4, Waits: 5, Waited: 1500 * time.Millisecond}}
@@ -60,14 +62,20 @@ func (fakeStore) Pools() []store.PoolUse {
 func TestTheStoreIsMeasuredAtEachScrape(t *testing.T) {
 	m := fresh()
 	m.Store(fakeStore{}, fakeStore{})
+	m.Redis(func() bool { return false })
+	m.Disk(func() (free, size float64) { return 5, 50 })
 	text := scrape(t, m)
 	for _, line := range []string{
 		"scratch_store_up 1", "scratch_outbox_oldest_seconds 3", `scratch_jobs_live{kind="download",state="stalled"} 2`,
 		`scratch_jobs_live{kind="publish",state="stalled"} 0`, `scratch_store_connections{pool="all",state="in_use"} 3`,
-		`scratch_store_connection_wait_seconds_total{pool="all"} 1.5`,
+		`scratch_store_connection_wait_seconds_total{pool="all"} 1.5`, "scratch_store_writable 1", "scratch_schedules_unapplied_seconds 7",
+		"scratch_redis_up 0", "scratch_disk_free_bytes 5", "scratch_disk_size_bytes 50",
 	} {
 		require.Contains(t, text, line+"\n")
 	}
+	m = fresh()
+	m.Store(fakeStore{full: errors.New("no room")}, fakeStore{})
+	require.Contains(t, scrape(t, m), "scratch_store_writable 0\n")
 	m = fresh()
 	m.Store(fakeStore{}, fakeStore{err: errors.New("away")})
 	text = scrape(t, m)

@@ -17,6 +17,8 @@ const backlogTimeout = 3 * time.Second
 // Storage is what is measured of the store.
 type Storage interface {
 	Pools() []store.PoolUse
+	// Writable fails while the database takes no changes.
+	Writable(ctx context.Context) error
 }
 
 // Backlogs tells what waits, over all organizations.
@@ -31,6 +33,8 @@ func (m *Metrics) Store(pools Storage, backlogs Backlogs) {
 	m.registry.MustRegister(&storage{
 		pools: pools, backlogs: backlogs, m: m,
 		up:      describe("scratch_store_up", "1 when the database answered at this scrape."),
+		room:    describe("scratch_store_writable", "1 when the database takes changes, 0 while its disk is full or it is read-only."),
+		due:     describe("scratch_schedules_unapplied_seconds", "How long the engine has not known of a change of a schedule; 0 when it knows of all."),
 		oldest:  describe("scratch_outbox_oldest_seconds", "How long the oldest event has waited to be relayed; 0 when none does."),
 		jobs:    describe("scratch_jobs_live", "Jobs that have not ended.", "kind", "state"),
 		open:    describe("scratch_store_connections", "Connections to the database.", "pool", "state"),
@@ -49,12 +53,12 @@ type storage struct {
 	backlogs Backlogs
 	m        *Metrics
 
-	up, oldest, jobs, open, most, waits, waiting *prometheus.Desc
+	up, room, due, oldest, jobs, open, most, waits, waiting *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *storage) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.up, s.oldest, s.jobs, s.open, s.most, s.waits, s.waiting} {
+	for _, d := range []*prometheus.Desc{s.up, s.room, s.due, s.oldest, s.jobs, s.open, s.most, s.waits, s.waiting} {
 		out <- d
 	}
 }
@@ -84,6 +88,8 @@ func (s *storage) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	gauge(s.up, 1)
+	gauge(s.room, one(s.pools.Writable(ctx) == nil))
+	gauge(s.due, backlog.Unapplied.Seconds())
 	gauge(s.oldest, backlog.Oldest.Seconds())
 	counts := map[store.LiveJobs]int64{}
 	for _, kind := range kinds {
@@ -97,6 +103,13 @@ func (s *storage) Collect(out chan<- prometheus.Metric) {
 	for j, n := range counts {
 		gauge(s.jobs, float64(n), string(j.Kind), string(j.State))
 	}
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // liveStates are told also when no job is in them: a line at zero says more than
