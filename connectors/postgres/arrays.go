@@ -45,10 +45,18 @@ type array struct {
 	delimiter byte
 	write     appendCell
 	spare     []byte
+	depth     int
 }
+
+// deepest is more than the dimensions an array can have, which are six.
+const deepest = 16
 
 // level reads one pair of braces.
 func (a *array) level(dst []byte) ([]byte, error) {
+	if a.depth++; a.depth > deepest { // nor may it use up our stack
+		return dst, errWire
+	}
+	defer func() { a.depth-- }()
 	a.at++ // the brace
 	dst = append(dst, '[')
 	for first := true; ; first = false {

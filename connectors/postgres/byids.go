@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,7 +35,8 @@ func (c *Connector) ReadByIDs(ctx context.Context, schema connectors.Schema, ids
 	}
 	answer.Found = found.records
 	for _, id := range ids {
-		if !found.known[id] {
+		// Promise 2: what row security does not show may be there.
+		if !found.known[id] && !r.hides {
 			answer.Missing = append(answer.Missing, id)
 		}
 	}
@@ -73,7 +75,7 @@ func (c *Connector) findAll(ctx context.Context, f *found, ids []string) error {
 	if err != nil || look == nil {
 		return err
 	}
-	look.take = f.take
+	look.take, look.width = f.take, f.plan.width()
 	m := looking
 	if f.plan.hashed {
 		m = scanning
@@ -101,6 +103,9 @@ func (p *rowPlan) byKey(ids []string, odd map[string]bool) (*statement, error) {
 	}
 	r := p.relation
 	columns := r.keyColumns()
+	if slices.ContainsFunc(columns, func(c column) bool { return c.element != 0 }) {
+		return p.byEach(ids, columns, odd)
+	}
 	lists := make([][]byte, len(columns))
 	n := 0
 	for _, id := range ids {
@@ -128,13 +133,41 @@ func (p *rowPlan) byKey(ids []string, odd map[string]bool) (*statement, error) {
 		s.args = append(s.args, append(lists[i], '}'))
 		types[i] = fmt.Sprintf("$%d::%s[]", i+1, c.sqlType)
 		names[i] = fmt.Sprintf("k%d", i)
-		on[i] = fmt.Sprintf("t.%s = k.k%d", quote(c.name), i)
+		on[i] = fmt.Sprintf("t.%s %s k.k%d", quote(c.name), c.equals, i)
 	}
-	s.sql = fmt.Sprintf("SELECT %s FROM %s t JOIN unnest(%s) AS k(%s) ON %s",
-		p.columns("t."), r.sql(), strings.Join(types, ", "), strings.Join(names, ", "), strings.Join(on, " AND "))
+	s.sql = fmt.Sprintf("SELECT %s FROM %s t JOIN ROWS FROM (%s) AS k(%s) ON %s",
+		p.columns("t."), r.sql(), "pg_catalog.unnest("+strings.Join(types, "), pg_catalog.unnest(")+")", strings.Join(names, ", "), strings.Join(on, " AND "))
 	if len(columns) == 1 {
-		s.sql = fmt.Sprintf("SELECT %s FROM %s t WHERE t.%s = ANY(%s)", p.columns("t."), r.sql(), quote(columns[0].name), types[0])
+		s.sql = fmt.Sprintf("SELECT %s FROM %s t WHERE t.%s %s ANY (%s)", p.columns("t."), r.sql(), quote(columns[0].name), columns[0].equals, types[0])
 	}
+	return s, nil
+}
+
+// byEach finds rows by keys with an array among them, of which there is no array.
+func (p *rowPlan) byEach(ids []string, columns []column, odd map[string]bool) (*statement, error) {
+	s := &statement{formats: p.formats()}
+	var rows []string
+	for _, id := range ids {
+		key, ok := keyOf(id, len(columns))
+		if !ok {
+			odd[id] = true
+			continue
+		}
+		all := make([]string, len(columns))
+		for i, c := range columns {
+			argument, err := c.keyArgument(key[i])
+			if err != nil {
+				return nil, err
+			}
+			s.args = append(s.args, argument)
+			all[i] = fmt.Sprintf("t.%s %s $%d::%s", quote(c.name), c.equals, len(s.args), c.sqlType)
+		}
+		rows = append(rows, strings.Join(all, " AND "))
+	}
+	if len(rows) == 0 {
+		return nil, nil //nolint:nilnil // nothing to ask
+	}
+	s.sql = fmt.Sprintf("SELECT %s FROM %s t WHERE %s", p.columns("t."), p.relation.sql(), strings.Join(rows, " OR "))
 	return s, nil
 }
 
@@ -149,7 +182,7 @@ func (p *rowPlan) byDigest(ids []string) *statement {
 		list = appendQuoted(list, []byte(digest))
 	}
 	return &statement{
-		sql:  p.hashedSelect(p.relation, []string{p.digest() + " = ANY($1::text[])"}),
+		sql:  p.hashedSelect(p.relation, []string{p.digest() + " OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])"}),
 		args: [][]byte{append(list, '}')}, formats: p.formats(),
 	}
 }

@@ -15,6 +15,7 @@ type relation struct {
 	found   bool
 	kind    string // pg_class.relkind
 	replica bool   // the server takes no writes
+	hides   bool   // row security may keep rows from the role: what it is not shown may be there
 	inserts bool   // the role may, and the relation takes it
 	updates bool
 	deletes bool
@@ -26,6 +27,9 @@ type relation struct {
 	// that a person named them and no index holds them to it.
 	key    []string
 	chosen bool
+	// loose says that no index holds all rows to the key: a person chose it, or
+	// tables that inherit from this one have rows of their own.
+	loose bool
 }
 
 // column is a column of a relation. A domain's base type stands for it.
@@ -33,7 +37,9 @@ type column struct {
 	name      string
 	number    int
 	declared  string // type as people write it, numeric(10,2)
-	sqlType   string // type beneath domains as a cast has it, without a length: a cast would cut values short
+	sqlType   string // type beneath domains as a cast has it: with its schema, without a length, which would cut values short
+	equals    string // operators of its default order, with their schema
+	exceeds   string
 	base      uint32 // OID of the type beneath domains
 	modifier  int
 	kind      string // pg_type.typtype: b, e, r, m, c
@@ -75,18 +81,22 @@ func (r *relation) keyColumns() []column {
 // to it, and that may be read. A view's rows and another server's have none.
 func (r *relation) versioned() bool { return r.whole && (r.kind == "r" || r.kind == "p") }
 
+const onlyCatalogue = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+
 // The catalogue is read with nothing but itself in the search path, so that
 // every name it gives is whole, and the session's own path is back afterwards:
-// triggers may rely on it.
+// triggers and views may rely on it. What else is sent names the schema of every
+// function, operator and type: in the session's path somebody may have put
+// others of the same name before them.
 func lookup(r *relation) []statement {
 	in := [][]byte{[]byte(r.schema), []byte(r.name)}
 	return []statement{
 		{sql: "SAVEPOINT catalogue"},
-		{sql: "SELECT set_config('search_path', 'pg_catalog', true)"},
-		{sql: relationQuery, args: in, take: r.takeRelation},
-		{sql: columnsQuery, args: in, take: r.takeColumn},
-		{sql: keysQuery, args: in, take: r.takeKey},
-		{sql: referencesQuery, args: in, take: r.takeReference},
+		{sql: onlyCatalogue},
+		{sql: relationQuery, args: in, take: r.takeRelation, width: 10},
+		{sql: columnsQuery, args: in, take: r.takeColumn, width: 22},
+		{sql: keysQuery, args: in, take: r.takeKey, width: 1},
+		{sql: referencesQuery, args: in, take: r.takeReference, width: 3},
 		{sql: "ROLLBACK TO SAVEPOINT catalogue"},
 	}
 }
@@ -99,7 +109,8 @@ const relationQuery = theRelation + `SELECT relkind::text, pg_is_in_recovery(),
 	has_table_privilege(oid, 'INSERT') OR has_any_column_privilege(oid, 'INSERT'),
 	has_table_privilege(oid, 'UPDATE') OR has_any_column_privilege(oid, 'UPDATE'),
 	has_table_privilege(oid, 'DELETE'), pg_relation_is_updatable(oid, true),
-	relkind <> 'r' OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0, has_table_privilege(oid, 'SELECT')
+	relkind <> 'r' OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0, has_table_privilege(oid, 'SELECT'),
+	row_security_active(oid), relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = the.oid)
 	FROM the`
 
 func (r *relation) takeRelation(row [][]byte) error {
@@ -110,9 +121,16 @@ func (r *relation) takeRelation(row [][]byte) error {
 		return err
 	}
 	r.inserts, r.updates, r.deletes = isTrue(row[2]) && takes&insert != 0, isTrue(row[3]) && takes&update != 0, isTrue(row[4]) && takes&remove != 0
-	r.toast, r.whole = isTrue(row[6]), isTrue(row[7])
+	r.toast, r.whole, r.hides, r.loose = isTrue(row[6]), isTrue(row[7]), isTrue(row[8]), isTrue(row[9])
 	return nil
 }
+
+// defaultOrder finds the operators by which ORDER BY puts an extension's type in
+// order, and an index finds it; 403 is the B-tree's own number. Those of the
+// server's own types are known.
+const defaultOrder = `FROM pg_opclass p JOIN pg_amop m ON m.amopfamily = p.opcfamily AND m.amoplefttype = p.opcintype AND m.amoprighttype = p.opcintype
+	JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace s ON s.oid = o.oprnamespace
+	WHERE t.typnamespace <> 'pg_catalog'::regnamespace AND p.opcmethod = 403 AND p.opcdefault AND p.opcintype = t.oid`
 
 // A domain is followed to the type beneath it; what it says of NOT NULL, defaults
 // and lengths on the way is the column's.
@@ -133,7 +151,10 @@ SELECT a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), t.oid, b.typmo
 	has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),
 	the.relkind NOT IN ('v', 'f') OR pg_column_is_updatable(a.attrelid, a.attnum, true),
 	col_description(a.attrelid, a.attnum),
-	(SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid), format_type(t.oid, -1)
+	(SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid),
+	(SELECT format('%I.%I', s.nspname, t.typname) FROM pg_namespace s WHERE s.oid = t.typnamespace),
+	(SELECT format('%I.%s', s.nspname, o.oprname) ` + defaultOrder + ` AND m.amopstrategy = 3),
+	(SELECT format('%I.%s', s.nspname, o.oprname) ` + defaultOrder + ` AND m.amopstrategy = 5)
 FROM the JOIN pg_attribute a ON a.attrelid = the.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN base b ON b.attnum = a.attnum AND b.typtype <> 'd'
 JOIN pg_type t ON t.oid = b.oid
@@ -150,6 +171,7 @@ func (r *relation) takeColumn(row [][]byte) error {
 		kind: string(row[5]), category: string(row[6]), typeName: string(row[7]), element: uint32(number(8)), //nolint:gosec // an OID
 		notNull: isTrue(row[9]), identity: len(row[10]) > 0, always: string(row[10]) == "a", generated: isTrue(row[11]), fallback: string(row[12]),
 		selects: isTrue(row[13]), inserts: isTrue(row[14]) && isTrue(row[16]), updates: isTrue(row[15]) && isTrue(row[16]), comment: string(row[17]), sqlType: string(row[19]),
+		equals: operator(row[20], "="), exceeds: operator(row[21], ">"),
 	}
 	if c.generated {
 		c.fallback = "" // its expression is no default
@@ -161,6 +183,14 @@ func (r *relation) takeColumn(row [][]byte) error {
 	}
 	r.columns = append(r.columns, c)
 	return nil
+}
+
+// operator names one whole; the server's own where the type brings none.
+func operator(found []byte, own string) string {
+	if len(found) == 0 {
+		return "OPERATOR(pg_catalog." + own + ")"
+	}
+	return "OPERATOR(" + string(found) + ")"
 }
 
 // Keys, best first: the primary key, what replication goes by, then the index

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,9 +68,9 @@ func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error)
 		if !b.relation.reserves(c) {
 			continue
 		}
-		expression := c.fallback
+		expression := whole(c.fallback)
 		if c.identity {
-			expression = fmt.Sprintf("nextval(pg_get_serial_sequence(%s, %s)::regclass)", literal(b.relation.sql()), literal(c.name))
+			expression = fmt.Sprintf("pg_catalog.nextval(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass)", literal(b.relation.sql()), literal(c.name))
 		}
 		format, cell := c.cellOf()
 		names, list = append(names, c.name), append(list, fmt.Sprintf("(%s)::%s", expression, c.sqlType))
@@ -87,8 +88,8 @@ func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error)
 	// What they took is kept by a COMMIT, lest a default that counts in a table of
 	// its own give the same key to somebody else.
 	_, err := b.t.run(ctx, []statement{{
-		sql:     fmt.Sprintf("SELECT %s FROM generate_series(1, %d)", strings.Join(list, ", "), n),
-		formats: formats,
+		sql:     fmt.Sprintf("SELECT %s FROM pg_catalog.generate_series(1, %d)", strings.Join(list, ", "), n),
+		formats: formats, width: len(names),
 		take: func(row [][]byte) error {
 			for i, name := range names {
 				cell, err := cells[i](nil, row[i])
@@ -102,6 +103,23 @@ func (b *batch) reserve(ctx context.Context, n int) ([]map[string]string, error)
 		},
 	}, {sql: "COMMIT"}})
 	return out, err
+}
+
+// ownDefaults are defaults of the server's own making, with the schema that the
+// catalogue leaves out: in the session's path another function of the same name
+// may come first. Others are as their owner wrote them, and may rely on the path.
+var ownDefaults = regexp.MustCompile(`^(?:nextval\(('(?:[^']|'')+')::regclass\)|(gen_random_uuid|clock_timestamp|now)\(\))$`)
+
+// whole is a default's expression with every name in it whole.
+func whole(expression string) string {
+	switch m := ownDefaults.FindStringSubmatch(expression); {
+	case m == nil:
+		return expression
+	case m[1] != "":
+		return "pg_catalog.nextval(" + m[1] + "::pg_catalog.regclass)"
+	default:
+		return "pg_catalog." + m[2] + "()"
+	}
 }
 
 // literal quotes a text for a statement, with standard_conforming_strings on.
@@ -164,7 +182,7 @@ func (b *batch) insert(item connectors.WriteItem) *operation {
 			o.refuse(cellError(b.schema.RemoteID, c.name, "value_invalid", err))
 			return o
 		}
-		same = append(same, fmt.Sprintf("%s = %s", quote(c.name), add(c.name, argument)))
+		same = append(same, fmt.Sprintf("%s %s %s::%s", quote(c.name), c.equals, add(c.name, argument), c.sqlType))
 		override = override || c.always
 	}
 	for _, name := range slices.Sorted(maps.Keys(item.Values)) {
@@ -185,6 +203,7 @@ func (b *batch) insert(item connectors.WriteItem) *operation {
 	o.statement.sql = fmt.Sprintf("INSERT INTO %s AS t (%s)%s VALUES (%s) RETURNING %s, (%s)%s", b.relation.sql(), strings.Join(names, ", "),
 		overriding, strings.Join(marks, ", "), b.answer.columns("t."), strings.Join(same, " AND "), b.unlessThere(same))
 	o.statement.formats = append(b.answer.formats(), asText)
+	o.statement.width = len(o.statement.formats)
 	o.judge = b.judgeInsert
 	return o
 }
@@ -200,7 +219,7 @@ func (b *batch) argument(name string, value json.RawMessage) ([]byte, error) {
 
 // unlessThere adds, where no index holds the key to be one, that no row had it.
 func (b *batch) unlessThere(same []string) string {
-	if !b.relation.chosen {
+	if !b.relation.loose {
 		return ""
 	}
 	return fmt.Sprintf(" AND NOT EXISTS (SELECT 1 FROM %s x WHERE x.%s)", b.relation.sql(), strings.Join(same, " AND x."))
@@ -229,7 +248,7 @@ func (b *batch) judgeInsert(o *operation) *connectors.Error {
 	case o.rows == 0:
 		e.Code, e.Reason = "insert_suppressed", "the database answered without a row: a trigger, a rule or a policy kept it or put it elsewhere"
 		e.Hint = "Create such rows at the database."
-	case b.relation.chosen:
+	case b.relation.loose:
 		e.Code, e.Reason, e.Hint = "identity_taken", "a row with these values in its identity columns exists, or a trigger changed them", valueHint
 	default:
 		e.Code, e.Reason = "key_changed", "a trigger gave the row another key than it was inserted with, by which it could not be found again"

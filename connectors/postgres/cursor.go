@@ -28,10 +28,20 @@ func (p *pages) resume(ctx context.Context, t *tx, r *relation, chosen settings)
 	print := p.plan.print()
 	if p.place.Print == "" {
 		p.place.Print = print
+		if r.hides {
+			p.warned = append(p.warned, *models.NewProblem(models.KindForbidden, "download.rows_hidden",
+				fmt.Sprintf("Row security decides which rows of %s the role is shown: one that is no longer shown may still be there, so none is removed here.", r),
+				"Connect as a role that the table's policies do not bind (BYPASSRLS, or its owner) to have deletions followed."))
+		}
 		if chosen.Changed == "" {
 			return nil
 		}
-		c, _ := r.column(chosen.Changed)
+		c, ok := chosen.changed(r)
+		if !ok {
+			p.warned = append(p.warned, *models.NewProblem(models.KindConflict, "download.changed_column_gone",
+				fmt.Sprintf("%s no longer has a date, time or whole number %q: everything was read.", r, models.Bound(chosen.Changed, 100)), goneHint))
+			return nil
+		}
 		mark, err := findMark(ctx, t, r, c)
 		p.place.Mark = mark
 		return err
@@ -72,10 +82,10 @@ func (c *cursor) moveTo(one row, plan *rowPlan) (again bool, err error) {
 			return true, nil
 		}
 		c.Digest, c.Number = one.digest, number
-	} else if one.id == c.ID && plan.relation.chosen {
+	} else if one.id == c.ID && plan.relation.loose {
 		return false, &connectors.Error{
 			Kind: connectors.KindInvalid, Service: Service, Tried: "read the rows of " + plan.relation.String(), Table: plan.relation.String(), Code: "identity_duplicate",
-			Reason: fmt.Sprintf("the identity columns do not tell all rows apart: two rows have %s", models.Bound(one.id, 200)),
+			Reason: fmt.Sprintf("its key does not tell all rows apart: two rows have %s", models.Bound(one.id, 200)),
 			Hint:   "Choose more or other identity columns.",
 		}
 	}

@@ -40,6 +40,24 @@ func (c *Connector) Describe(ctx context.Context, remoteID string, raw json.RawM
 	return r.described(remoteID, raw), nil
 }
 
+// Outline describes a table that is about to be chosen: settings that do not fit
+// it are refused, where Describe reads on without a column of changes that was
+// dropped since.
+func (c *Connector) Outline(ctx context.Context, remoteID string, raw json.RawMessage) (connectors.Schema, error) {
+	const tried = "read the table's columns"
+	r, err := c.describe(ctx, remoteID, raw)
+	if err == nil {
+		var chosen settings
+		if chosen, err = readSettings(raw); err == nil {
+			err = chosen.hold(r)
+		}
+	}
+	if err != nil {
+		return connectors.Schema{}, c.fault(ctx, tried, remoteID, err)
+	}
+	return r.described(remoteID, raw), nil
+}
+
 func (c *Connector) describe(ctx context.Context, remoteID string, raw json.RawMessage) (*relation, error) {
 	chosen, err := readSettings(raw)
 	if err != nil {
@@ -77,17 +95,19 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 	AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY n.nspname = 'public' DESC, n.nspname, c.relname LIMIT 5000`
 
+const listWidth = 8
+
 // ListTables lists the tables and views the role can read.
 func (c *Connector) ListTables(ctx context.Context) ([]connectors.TableInfo, error) {
 	tables := []connectors.TableInfo{}
-	if err := c.look(ctx, inCatalogue(listQuery, takeTable(&tables))...); err != nil {
+	if err := c.look(ctx, inCatalogue(listQuery, listWidth, takeTable(&tables))...); err != nil {
 		return nil, c.fault(ctx, "list tables", "", err)
 	}
 	return tables, nil
 }
 
-func inCatalogue(sql string, take func([][]byte) error) []statement {
-	return []statement{{sql: "SELECT set_config('search_path', 'pg_catalog', true)"}, {sql: sql, take: take}}
+func inCatalogue(sql string, width int, take func([][]byte) error) []statement {
+	return []statement{{sql: onlyCatalogue}, {sql: sql, take: take, width: width}}
 }
 
 func takeTable(tables *[]connectors.TableInfo) func([][]byte) error {
@@ -122,11 +142,11 @@ func (c *Connector) Validate(ctx context.Context) (connectors.Account, error) {
 	var who, database, version, closed string
 	var supported, replica bool
 	tables := []connectors.TableInfo{}
-	statements := append(inCatalogue(accountQuery, func(row [][]byte) error {
+	statements := append(inCatalogue(accountQuery, 6, func(row [][]byte) error {
 		who, database, version = string(row[0]), string(row[1]), string(row[2])
 		supported, replica, closed = isTrue(row[3]), isTrue(row[4]), string(row[5])
 		return nil
-	}), statement{sql: listQuery, take: takeTable(&tables)})
+	}), statement{sql: listQuery, take: takeTable(&tables), width: listWidth})
 	if err := c.look(ctx, statements...); err != nil {
 		return connectors.Account{}, c.fault(ctx, "sign in", "", err)
 	}

@@ -162,13 +162,16 @@ func explain(e *connectors.Error, said *pgconn.PgError) {
 	if !known {
 		state = sqlState{kind: connectors.KindInternal, hint: "Look into the log of the database server."}
 	}
-	e.Kind, e.Hint, e.Wait, e.Code, e.Column = state.kind, state.hint, state.wait, said.Code, said.ColumnName
-	e.Words = said.Message
+	// Longer than what is kept, so that a secret at the end of that is whole when
+	// it is looked for; a server may send megabytes.
+	bound := func(text string) string { return models.Bound(text, 8*connectors.MaxServiceWords) }
+	e.Kind, e.Hint, e.Wait, e.Code, e.Column = state.kind, state.hint, state.wait, bound(said.Code), models.Bound(said.ColumnName, 300)
+	e.Words = bound(said.Message)
 	if said.Detail != "" {
-		e.Words += " (" + said.Detail + ")"
+		e.Words += " (" + bound(said.Detail) + ")"
 	}
 	if said.Hint != "" {
-		e.Words += " [" + said.Hint + "]"
+		e.Words += " [" + bound(said.Hint) + "]"
 	}
 	e.Cause = nil // its text is in Words, where it is bounded and redacted
 }

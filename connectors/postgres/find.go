@@ -73,7 +73,7 @@ func (c *Connector) findOne(ctx context.Context, schema connectors.Schema, id st
 	if len(now.records) == 1 {
 		row = &now.records[0]
 	}
-	return row, len(now.known) > 0, nil
+	return row, r.hides || len(now.known) > 0, nil // what row security hides may be there
 }
 
 // agree holds a row that has a key people chose against what was to be created.
@@ -95,7 +95,7 @@ func (c *Connector) settle(ctx context.Context, schema connectors.Schema) (settl
 		return false, err
 	}
 	r := relation{tableName: name}
-	err = c.within(ctx, settling, statement{sql: "SELECT pg_advisory_xact_lock($1)", args: [][]byte{r.lock()}})
+	err = c.within(ctx, settling, statement{sql: "SELECT pg_catalog.pg_advisory_xact_lock($1::pg_catalog.int8)", args: [][]byte{r.lock()}})
 	var said *pgconn.PgError
 	if errors.As(err, &said) && said.Code == codeLocked {
 		return false, nil

@@ -249,8 +249,9 @@ func TestChosenIdentity(t *testing.T) {
 	d.exec(`INSERT INTO loose VALUES (NULL, 'x', 'none')`)
 	require.Equal(t, "identity_empty", failing(t, d, describe(t, c, "public.loose", `{"identity":["a","b"]}`)).Code)
 	for _, settings := range []string{`{"identity":["none"]}`, `{"changed_column":"t"}`, `{"other":1}`} {
-		_, err := c.Describe(t.Context(), "public.loose", json.RawMessage(settings))
+		_, err := c.Outline(t.Context(), "public.loose", json.RawMessage(settings))
 		e, _ := connectors.AsError(err)
+		require.NotNil(t, e, settings)
 		require.Equal(t, "settings_invalid", e.Code, settings)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +20,9 @@ const (
 	// comes; stalled how long it may be silent after that.
 	firstRow = 15 * time.Minute
 	stalled  = 2 * time.Minute
+	// pageTime is when a page that has rows is given though it is not full: what a
+	// slow view took long to give is kept.
+	pageTime = 20 * time.Second
 	// maxLeft bounds the rows left out that a page names.
 	maxLeft = 3
 )
@@ -63,7 +67,9 @@ type pages struct {
 	spans  [][2]int
 	weight int // of the last page, to make room for the next
 	warned []models.Problem
-	left   int // rows left out of the page under way
+	left   int          // rows left out of the page under way
+	came   atomic.Int64 // rows
+	due    atomic.Bool  // the page under way has taken its time
 }
 
 // Close ends the stream.
@@ -97,12 +103,7 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 			return connectors.Page{}, p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
 		}
 	}
-	cancel := p.cancel
-	watch := time.AfterFunc(patience, func() { cancel(errStalled) })
-	page, err := p.page(ctx)
-	if inTime := watch.Stop(); err != nil && !inTime && ctx.Err() == nil {
-		err = silent(p.schema.RemoteID, patience)
-	}
+	page, err := p.watched(ctx, patience)
 	if err != nil {
 		err = p.c.fault(ctx, "read the rows of "+p.schema.RemoteID, p.schema.RemoteID, err)
 		p.stop(ctx, err)
@@ -114,6 +115,38 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 	}
 	p.given = true
 	return page, nil
+}
+
+// watched reads a page and ends the stream of a server that sends no row for too
+// long, however many came before.
+func (p *pages) watched(ctx context.Context, patience time.Duration) (connectors.Page, error) {
+	p.due.Store(false)
+	due := time.AfterFunc(pageTime, func() { p.due.Store(true) })
+	defer due.Stop()
+	var watch *time.Timer
+	cancel, seen, silence := p.cancel, p.came.Load(), make(chan struct{})
+	armed := make(chan struct{})
+	watch = time.AfterFunc(patience, func() {
+		<-armed
+		if now := p.came.Load(); now != seen {
+			seen = now
+			watch.Reset(stalled)
+			return
+		}
+		close(silence)
+		cancel(errStalled)
+	})
+	close(armed)
+	page, err := p.page(ctx)
+	watch.Stop()
+	select {
+	case <-silence:
+		if err != nil && ctx.Err() == nil {
+			err = silent(p.schema.RemoteID, patience)
+		}
+	default:
+	}
+	return page, err
 }
 
 // begin opens a snapshot, looks at the table in it, and starts the stream.
@@ -170,14 +203,18 @@ func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 		place  = p.place
 	)
 	p.left = 0
-	for len(rows) < pageRows && len(fields) < pageBytes {
+	for len(rows) < pageRows && len(fields) < pageBytes && !(len(rows) > 0 && p.due.Load()) {
 		if !p.rows.NextRow() {
 			if err := p.ended(ctx); err != nil {
 				return connectors.Page{}, err
 			}
 			break
 		}
+		p.came.Add(1)
 		p.answered(nil)
+		if len(p.rows.Values()) != p.plan.width() {
+			return connectors.Page{}, errWidth()
+		}
 		if len(rows) == 0 && !p.plan.holds(p.rows.FieldDescriptions()) {
 			return connectors.Page{}, altered(p.schema.RemoteID)
 		}

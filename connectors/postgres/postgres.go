@@ -78,6 +78,7 @@ func Definition() connectors.Definition {
 			"change the key of a row that exists: create a new row and delete the old one",
 			"create rows where a trigger gives them another key than they were inserted with",
 			"tell a JSON null from no value, or keep the spacing and repeated keys of the type json",
+			"tell a row that was deleted from one that row security hides: rows of such a table that are no longer shown are kept here",
 			"see deletions in an incremental download: the next full one finds them",
 			"read a row of more than 32 MB: it is left out, and named in a warning",
 			"servers older than PostgreSQL 12, Unix sockets, and sign-in by Kerberos or client certificate",
@@ -106,6 +107,7 @@ var (
 	_ connectors.Validator     = (*Connector)(nil)
 	_ connectors.TableLister   = (*Connector)(nil)
 	_ connectors.Describer     = (*Connector)(nil)
+	_ connectors.Outliner      = (*Connector)(nil)
 	_ connectors.AllReader     = (*Connector)(nil)
 	_ connectors.SinceReader   = (*Connector)(nil)
 	_ connectors.IDReader      = (*Connector)(nil)

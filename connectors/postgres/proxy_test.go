@@ -28,6 +28,7 @@ type proxy struct {
 	mu     sync.Mutex
 	fault  conformance.Fault
 	refuse *pgproto3.ErrorResponse // the next sign-in is answered with it
+	mangle func([]byte) []byte     // what the server says becomes this, once signed in
 	pairs  map[*pair]bool
 	hung   chan struct{} // a request is held
 	work   sync.WaitGroup
@@ -39,6 +40,7 @@ type pair struct {
 	client, server net.Conn
 	lose           chan struct{} // closed: what the server says from now is not passed on
 	rows           int
+	ready          bool // signed in
 }
 
 func newProxy(t testing.TB, target string) *proxy {
@@ -224,10 +226,29 @@ func (c *pair) downstream() {
 				return
 			}
 		}
+		if c.ready = c.ready || m[0] == 'Z'; c.ready {
+			m = c.p.mangled(m)
+		}
 		if _, err := c.client.Write(m); err != nil {
 			return
 		}
 	}
+}
+
+func (p *proxy) mangled(m []byte) []byte {
+	p.mu.Lock()
+	mangle := p.mangle
+	p.mu.Unlock()
+	if mangle == nil {
+		return m
+	}
+	return mangle(m)
+}
+
+func (p *proxy) lie(mangle func([]byte) []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mangle = mangle
 }
 
 // port of a listening address.

@@ -76,7 +76,7 @@ func (p *rowPlan) columns(from string) string {
 		name := from + quote(c.column.name)
 		if p.large && c.column.unbounded() {
 			// A cell that is no record's stays where it is.
-			name = fmt.Sprintf("CASE WHEN %s > %d THEN NULL ELSE %s END", c.column.weight(name), models.MaxRecordBytes, name)
+			name = fmt.Sprintf("CASE WHEN %s OPERATOR(pg_catalog.>) %d THEN NULL ELSE %s END", c.column.weight(name), models.MaxRecordBytes, name)
 		}
 		list = append(list, name)
 	}
@@ -94,7 +94,7 @@ func (p *rowPlan) tooLarge(from string) string {
 	var over []string
 	for _, c := range p.cells {
 		if c.column.unbounded() {
-			over = append(over, fmt.Sprintf("%s > %d", c.column.weight(from+quote(c.column.name)), models.MaxRecordBytes))
+			over = append(over, fmt.Sprintf("%s OPERATOR(pg_catalog.>) %d", c.column.weight(from+quote(c.column.name)), models.MaxRecordBytes))
 		}
 	}
 	if len(over) == 0 {
@@ -122,9 +122,9 @@ func (c *column) unbounded() bool {
 func (c *column) weight(name string) string {
 	switch c.base {
 	case oidText, oidVarchar, oidBpchar, oidBytea:
-		return "octet_length(" + name + ")"
+		return "pg_catalog.octet_length(" + name + ")"
 	default:
-		return "pg_column_size(" + name + ")"
+		return "pg_catalog.pg_column_size(" + name + ")"
 	}
 }
 
@@ -146,10 +146,22 @@ func (p *rowPlan) formats() []int16 {
 	return formats
 }
 
+// width is how many columns the select list has.
+func (p *rowPlan) width() int {
+	n := len(p.cells) + p.markers()
+	if p.large {
+		n++
+	}
+	if p.hashed {
+		n += 2
+	}
+	return n
+}
+
 // holds reports whether a result has the columns that were planned for: a table
 // may be altered between the look into the catalogue and the query.
 func (p *rowPlan) holds(fields []pgconn.FieldDescription) bool {
-	if len(fields) < len(p.cells) {
+	if len(fields) != p.width() {
 		return false
 	}
 	for i, c := range p.cells {

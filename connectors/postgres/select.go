@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/scratch-platform/scratch/connectors"
@@ -31,11 +32,30 @@ func (p *pages) query(r *relation, chosen settings) (sql string, args [][]byte, 
 				return "", nil, err
 			}
 			args = append(args, argument)
-			marks[i] = fmt.Sprintf("$%d", len(args))
+			marks[i] = fmt.Sprintf("$%d::%s", len(args), c.sqlType)
 		}
-		where = append(where, fmt.Sprintf("(%s) > (%s)", p.plan.order(), strings.Join(marks, ", ")))
+		where = append(where, p.plan.behind(marks))
 	}
 	return fmt.Sprintf("SELECT %s FROM %s t%s ORDER BY %s", p.plan.columns("t."), r.sql(), conditions(where), p.plan.order()), args, nil
+}
+
+// behind is the condition that a row comes after a key. Compared as rows an index
+// begins there; columns whose order other operators make are taken one by one.
+func (p *rowPlan) behind(marks []string) string {
+	columns := p.relation.keyColumns()
+	if !slices.ContainsFunc(columns, func(c column) bool { return c.exceeds != columns[0].exceeds }) {
+		return fmt.Sprintf("ROW(%s) %s ROW(%s)", p.order(), columns[0].exceeds, strings.Join(marks, ", "))
+	}
+	condition := ""
+	for i := len(columns) - 1; i >= 0; i-- {
+		name := "t." + quote(columns[i].name)
+		more := fmt.Sprintf("%s %s %s", name, columns[i].exceeds, marks[i])
+		if condition != "" {
+			more = fmt.Sprintf("(%s OR %s %s %s AND %s)", more, name, columns[i].equals, marks[i], condition)
+		}
+		condition = more
+	}
+	return condition
 }
 
 func conditions(where []string) string {
@@ -50,7 +70,7 @@ func conditions(where []string) string {
 func (p *pages) hashedQuery(r *relation, where []string, args [][]byte) (string, [][]byte, error) {
 	if p.given {
 		args = append(args, []byte(p.place.Digest))
-		where = append(where, fmt.Sprintf("%s >= $%d", p.plan.digest(), len(args)))
+		where = append(where, fmt.Sprintf("%s OPERATOR(pg_catalog.>=) $%d::pg_catalog.text", p.plan.digest(), len(args)))
 	}
 	return p.plan.hashedSelect(r, where), args, nil
 }
@@ -62,12 +82,17 @@ func (p *rowPlan) digest() string {
 	for i, c := range p.cells {
 		names[i] = "t." + quote(c.column.name)
 	}
-	return "md5(ROW(" + strings.Join(names, ", ") + `)::text) COLLATE "C"`
+	return "pg_catalog.md5(ROW(" + strings.Join(names, ", ") + `)::pg_catalog.text) COLLATE pg_catalog."C"`
 }
 
-// hashedSelect is the statement over rows with their digests.
+// hashedSelect is the statement over rows with their digests. It names the
+// columns: the role may not have the right to read others.
 func (p *rowPlan) hashedSelect(r *relation, where []string) string {
 	const order = "q.scratch_row_digest"
-	return fmt.Sprintf("SELECT %s, %s, row_number() OVER (PARTITION BY %s) AS scratch_row_number FROM (SELECT t.*, %s AS scratch_row_digest FROM %s t%s) q ORDER BY %s, scratch_row_number",
-		p.columns("q."), order, order, p.digest(), r.sql(), conditions(where), order)
+	names := make([]string, 0, len(p.cells)+1)
+	for _, c := range p.cells {
+		names = append(names, "t."+quote(c.column.name))
+	}
+	return fmt.Sprintf("SELECT %s, %s, pg_catalog.row_number() OVER (PARTITION BY %s) AS scratch_row_number FROM (SELECT %s, %s AS scratch_row_digest FROM %s t%s) q ORDER BY %s, scratch_row_number",
+		p.columns("q."), order, order, strings.Join(names, ", "), p.digest(), r.sql(), conditions(where), order)
 }

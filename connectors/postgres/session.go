@@ -48,12 +48,19 @@ var (
 
 // setup begins a transaction whose values have one written form.
 func (m mode) setup() []statement {
-	sql := `SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true), set_config('intervalstyle', 'postgres', true),
-		set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true), set_config('standard_conforming_strings', 'on', true),
-		set_config('jit', 'off', true), set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
-		set_config('idle_in_transaction_session_timeout', $3, true)`
+	sql := `SELECT pg_catalog.set_config('timezone', 'UTC', true), pg_catalog.set_config('datestyle', 'ISO, YMD', true), pg_catalog.set_config('intervalstyle', 'postgres', true),
+		pg_catalog.set_config('extra_float_digits', '1', true), pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('standard_conforming_strings', 'on', true),
+		pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $2, true),
+		pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true)`
 	of := func(d time.Duration) []byte { return strconv.AppendInt(nil, d.Milliseconds(), 10) }
 	return []statement{{sql: m.begin}, {sql: sql, args: [][]byte{of(m.statement), of(m.lock), of(m.idle)}}}
+}
+
+// patience is how long a server may take over the first round trip: whatever its
+// own limits, it may be one that does not keep them.
+func (m mode) patience() time.Duration {
+	const margin = 30 * time.Second
+	return 2*m.statement + m.lock + margin
 }
 
 // statement is one to send. Its arguments are texts whose type the server finds
@@ -62,8 +69,10 @@ type statement struct {
 	sql     string
 	args    [][]byte
 	formats []int16 // of the result's columns; nil: all text
-	// take gets the rows; it must not keep their memory. nil drops them.
-	take func(row [][]byte) error
+	// take gets the rows, which have so many columns; it must not keep their
+	// memory. nil drops them.
+	take  func(row [][]byte) error
+	width int
 }
 
 // tx is one transaction on a connection of its own.
@@ -89,22 +98,27 @@ func (c *Connector) begin(ctx context.Context, m mode, first ...statement) (*tx,
 		}
 	}
 	statements := append(m.setup(), first...)
+	brief, cancel := context.WithTimeoutCause(ctx, connectTime+m.patience(), errStalled)
+	defer cancel()
 	if conn := c.kept(); conn != nil {
 		t := &tx{c: c, conn: conn, release: release}
-		_, err := t.run(ctx, statements)
+		_, err := t.run(brief, statements)
 		var said *pgconn.PgError
 		if err == nil || errors.As(err, &said) && !fatal(said) || ctx.Err() != nil {
 			return t.begun(ctx, err)
 		}
 		t.drop(ctx)
 	}
-	conn, err := pgconn.ConnectConfig(ctx, c.config)
+	conn, err := pgconn.ConnectConfig(brief, c.config)
 	if err != nil {
 		release()
 		return nil, err
 	}
 	t := &tx{c: c, conn: conn, release: release}
-	_, err = t.run(ctx, statements)
+	_, err = t.run(brief, statements)
+	if err != nil && brief.Err() != nil && ctx.Err() == nil {
+		err = silent("", m.patience())
+	}
 	return t.begun(ctx, err)
 }
 
@@ -163,7 +177,7 @@ func (t *tx) run(ctx context.Context, statements []statement) (failed int, err e
 	}
 	failed = -1
 	for i, s := range statements {
-		if err = take(pipeline, s.take); err != nil {
+		if err = s.answered(pipeline); err != nil {
 			failed = i
 			break
 		}
@@ -188,7 +202,9 @@ func (c *Connector) watch(ctx context.Context, what string) (watched context.Con
 	}
 }
 
-func take(pipeline *pgconn.Pipeline, row func([][]byte) error) error {
+// answered hands out the rows of the next answer. A server is not trusted to
+// send what it announced: rows of another width are an error, and no panic.
+func (s *statement) answered(pipeline *pgconn.Pipeline) error {
 	results, err := pipeline.GetResults()
 	if err != nil {
 		return err
@@ -198,16 +214,25 @@ func take(pipeline *pgconn.Pipeline, row func([][]byte) error) error {
 		return errors.New("the server's answers are out of step")
 	}
 	for reader.NextRow() {
-		if row == nil || err != nil {
+		if s.take == nil || err != nil {
 			continue
 		}
-		err = row(reader.Values())
+		if err = errWidth(); len(reader.Values()) == s.width {
+			err = s.take(reader.Values())
+		}
 	}
 	_, closed := reader.Close()
 	if closed != nil {
 		return closed
 	}
 	return err
+}
+
+func errWidth() error {
+	return &connectors.Error{
+		Kind: connectors.KindInternal, Service: Service, Tried: "read an answer", Code: "answer_unexpected",
+		Reason: "the server's answer has not the columns that were asked for", Hint: "Check that host and port are those of a PostgreSQL server.",
+	}
 }
 
 // end rolls back what is open and keeps the connection where it is sound.

@@ -42,8 +42,8 @@ func badSetting(reason string) error {
 	}
 }
 
-// choose holds the settings against the table and takes the identity over.
-func (s settings) choose(r *relation) error {
+// hold compares the settings with the table, at the moment they are chosen.
+func (s settings) hold(r *relation) error {
 	for _, name := range append([]string{s.Changed}, s.Identity...) {
 		if _, ok := r.column(name); name != "" && !ok {
 			return badSetting(fmt.Sprintf("the table has no column %q", name))
@@ -54,8 +54,28 @@ func (s settings) choose(r *relation) error {
 			return badSetting(fmt.Sprintf("column %q is of type %s; a date, a time with a date, or a whole number can tell what changed", s.Changed, c.declared))
 		}
 	}
+	return nil
+}
+
+// goneHint is for a column of changes that is none any more.
+const goneHint = "Everything is downloaded; what changed cannot be told. Add the column again at the database, or the table again here with another one."
+
+// changed is the column of changes, where the table still has it as one.
+func (s settings) changed(r *relation) (column, bool) {
+	c, ok := r.column(s.Changed)
+	return c, ok && c.grows() && c.selects
+}
+
+// choose takes the identity over.
+func (s settings) choose(r *relation) error {
+	for _, name := range s.Identity {
+		if _, ok := r.column(name); !ok {
+			return badSetting(fmt.Sprintf("the table has no column %q", name))
+		}
+	}
 	// A key that the database holds to be one goes before a choice.
-	if len(s.Identity) > 0 && len(r.key) == 0 {
+	if len(s.Identity) > 0 && (len(r.key) == 0 || r.loose) {
+		r.key = nil
 		for _, name := range s.Identity {
 			c, _ := r.column(name)
 			if c.family() == familyJSON || c.family() == familyArray {
@@ -63,7 +83,7 @@ func (s settings) choose(r *relation) error {
 			}
 			r.key = append(r.key, name)
 		}
-		r.chosen = true
+		r.chosen, r.loose = true, true
 	}
 	return nil
 }

@@ -47,7 +47,10 @@ func (w *watermark) condition(r *relation, chosen settings) (sql string, args []
 	if w.Column != chosen.Changed || w.Value == "" {
 		return "", nil
 	}
-	c, _ := r.column(chosen.Changed)
+	c, ok := chosen.changed(r)
+	if !ok { // p.resume says so
+		return "", nil
+	}
 	name := "t." + quote(c.name)
 	back := int64(overlapTime / time.Second)
 	if chosen.Overlap != nil {
@@ -55,10 +58,10 @@ func (w *watermark) condition(r *relation, chosen settings) (sql string, args []
 	}
 	switch c.base {
 	case oidTimestamp, oidTimestamptz:
-		sql = fmt.Sprintf("(%s >= $1::%s - make_interval(secs => %d) OR %s IS NULL)", name, c.sqlType, back, name)
+		sql = fmt.Sprintf("(%s OPERATOR(pg_catalog.>=) ($1::%s OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => %d)) OR %s IS NULL)", name, c.sqlType, back, name)
 	case oidDate: // a day says nothing of its hours
 		const day = 24 * 60 * 60
-		sql = fmt.Sprintf("(%s >= $1::date - %d OR %s IS NULL)", name, (back+day-1)/day, name)
+		sql = fmt.Sprintf("(%s OPERATOR(pg_catalog.>=) ($1::pg_catalog.date OPERATOR(pg_catalog.-) %d) OR %s IS NULL)", name, (back+day-1)/day, name)
 	default:
 		if chosen.Overlap == nil {
 			back = overlapUnits
@@ -70,7 +73,7 @@ func (w *watermark) condition(r *relation, chosen settings) (sql string, args []
 		if from < math.MinInt64+back {
 			from = math.MinInt64 + back
 		}
-		return fmt.Sprintf("(%s >= $1::bigint OR %s IS NULL)", name, name), [][]byte{strconv.AppendInt(nil, from-back, 10)}
+		return fmt.Sprintf("(%s OPERATOR(pg_catalog.>=) $1::pg_catalog.int8 OR %s IS NULL)", name, name), [][]byte{strconv.AppendInt(nil, from-back, 10)}
 	}
 	return sql, [][]byte{[]byte(w.Value)}
 }
@@ -79,19 +82,20 @@ func (w *watermark) condition(r *relation, chosen settings) (sql string, args []
 // has come. A time in the future, which somebody's clock or hand put there, must
 // not hide what changes until then: it counts as now.
 func findMark(ctx context.Context, t *tx, r *relation, c column) (*watermark, error) {
-	most := "max(t." + quote(c.name) + ")"
+	most := "pg_catalog.max(t." + quote(c.name) + ")"
 	switch c.base {
 	case oidTimestamptz:
-		most = "least(" + most + ", now())"
+		most = "least(" + most + ", pg_catalog.now())"
 	case oidTimestamp:
-		most = "least(" + most + ", now() AT TIME ZONE 'UTC')"
+		most = "least(" + most + ", pg_catalog.now() AT TIME ZONE 'UTC')"
 	case oidDate:
 		most = "least(" + most + ", current_date)"
 	}
 	mark := &watermark{Column: c.name}
 	_, err := t.run(ctx, []statement{{
-		sql:  fmt.Sprintf("SELECT (%s)::text FROM %s t", most, r.sql()),
-		take: func(row [][]byte) error { mark.Value = string(row[0]); return nil },
+		sql:   fmt.Sprintf("SELECT (%s)::pg_catalog.text FROM %s t", most, r.sql()),
+		take:  func(row [][]byte) error { mark.Value = string(row[0]); return nil },
+		width: 1,
 	}})
 	return mark, err
 }

@@ -73,7 +73,7 @@ func (b *batch) update(item connectors.WriteItem) *operation {
 	where, ok := b.where(o)
 	if ok {
 		o.statement.sql = fmt.Sprintf("UPDATE %s AS t SET %s WHERE %s RETURNING %s", b.relation.sql(), strings.Join(set, ", "), where, b.answer.columns("t."))
-		o.statement.formats = b.answer.formats()
+		o.statement.formats, o.statement.width = b.answer.formats(), b.answer.width()
 	}
 	return o
 }
@@ -83,7 +83,7 @@ func (b *batch) remove(item connectors.WriteItem) *operation {
 	o := &operation{item: item, judge: b.judgeChange}
 	if where, ok := b.where(o); ok {
 		o.statement.sql = fmt.Sprintf("DELETE FROM %s AS t WHERE %s RETURNING %s", b.relation.sql(), where, b.answer.columns("t."))
-		o.statement.formats = b.answer.formats()
+		o.statement.formats, o.statement.width = b.answer.formats(), b.answer.width()
 	}
 	return o
 }
@@ -96,9 +96,9 @@ func (b *batch) where(o *operation) (condition string, ok bool) {
 		return "", false
 	}
 	var parts []string
-	add := func(name string, argument []byte) {
+	add := func(name, equals, sqlType string, argument []byte) {
 		o.statement.args = append(o.statement.args, argument)
-		parts = append(parts, fmt.Sprintf("t.%s = $%d", name, len(o.statement.args)))
+		parts = append(parts, fmt.Sprintf("t.%s %s $%d::%s", name, equals, len(o.statement.args), sqlType))
 	}
 	for i, c := range b.relation.keyColumns() {
 		argument, err := c.keyArgument(key[i])
@@ -106,11 +106,11 @@ func (b *batch) where(o *operation) (condition string, ok bool) {
 			o.refuse(b.gone())
 			return "", false
 		}
-		add(quote(c.name), argument)
+		add(quote(c.name), c.equals, c.sqlType, argument)
 	}
 	// Promise 4: another transaction may have written to it since.
 	if b.plan.marker && o.item.Marker != "" {
-		add("xmin", []byte(o.item.Marker))
+		add("xmin", operator(nil, "="), "pg_catalog.xid", []byte(o.item.Marker))
 	}
 	return strings.Join(parts, " AND "), true
 }
@@ -134,6 +134,13 @@ func (b *batch) gone() *connectors.Error {
 	}
 }
 
+func (b *batch) hidden() *connectors.Error {
+	return &connectors.Error{
+		Kind: connectors.KindPermission, Service: Service, Tried: b.tried, Table: b.schema.RemoteID, Code: "row_hidden",
+		Reason: "no row that the role is shown has this key: it was deleted, or row security hides it", Hint: "Look at the row and the table's policies at the database.",
+	}
+}
+
 // absent finds out why updates and deletes met no row: it is gone, or another
 // transaction wrote to it.
 func (b *batch) absent(ctx context.Context, operations []*operation) error {
@@ -152,7 +159,7 @@ func (b *batch) absent(ctx context.Context, operations []*operation) error {
 	if err != nil {
 		return err
 	}
-	look.take = now.take
+	look.take, look.width = now.take, b.plan.width()
 	if err := b.mayStart(ctx); err != nil {
 		return err
 	}
@@ -162,6 +169,8 @@ func (b *batch) absent(ctx context.Context, operations []*operation) error {
 	for _, o := range missed {
 		at := slices.IndexFunc(now.records, func(r connectors.Record) bool { return r.RemoteID == o.item.RemoteID })
 		switch {
+		case at < 0 && !now.known[o.item.RemoteID] && b.relation.hides:
+			o.refuse(b.hidden())
 		case at < 0 && len(o.item.Values) == 0 && !now.known[o.item.RemoteID]:
 			o.result = &connectors.WriteResult{Key: o.item.Key, Outcome: connectors.Applied, Note: "It was gone already."}
 		case at < 0 && !now.known[o.item.RemoteID]:

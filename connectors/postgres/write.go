@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -89,7 +88,7 @@ func (b *batch) open(ctx context.Context) error {
 	// Promise 5: held until the transaction has ended, whatever became of us.
 	// FindCreated waits for it, so that what it does not see was not made.
 	if b.creates {
-		_, err = b.t.run(ctx, []statement{{sql: "SELECT pg_advisory_xact_lock_shared($1)", args: [][]byte{b.relation.lock()}}})
+		_, err = b.t.run(ctx, []statement{{sql: "SELECT pg_catalog.pg_advisory_xact_lock_shared($1::pg_catalog.int8)", args: [][]byte{b.relation.lock()}}})
 	}
 	return err
 }
@@ -307,12 +306,24 @@ type lateError struct{ error }
 
 func (r *lateError) Unwrap() error { return r.error }
 
+// refusal reports whether the server refuses what was written, by whatever a
+// constraint or a trigger that was deferred says, and not the moment of it.
+func (b *batch) refusal(err error) bool {
+	var said *pgconn.PgError
+	if !errors.As(err, &said) || fatal(said) {
+		return false
+	}
+	var e connectors.Error
+	explain(&e, said)
+	return connectors.ResultOf("", &e).Outcome == connectors.Failed
+}
+
 // commit checks what is deferred and commits. Without an answer to the COMMIT
 // the outcome is not known (KindAmbiguous); before it, nothing is written.
 func (b *batch) commit(ctx context.Context, applied []*operation) error {
 	_, err := b.t.run(ctx, []statement{{sql: "SET CONSTRAINTS ALL IMMEDIATE"}})
 	var said *pgconn.PgError
-	if errors.As(err, &said) && !fatal(said) && strings.HasPrefix(said.Code, "23") {
+	if b.refusal(err) {
 		return &lateError{err}
 	}
 	if err != nil {
@@ -334,10 +345,9 @@ func (b *batch) commit(ctx context.Context, applied []*operation) error {
 			Kind: connectors.KindUnavailable, Service: Service, Tried: b.tried, Table: b.schema.RemoteID, Code: "rolled_back",
 			Reason: "the server rolled the batch back", Hint: againHint,
 		}
+	case b.refusal(err):
+		return &lateError{err}
 	case errors.As(err, &said) && !fatal(said):
-		if strings.HasPrefix(said.Code, "23") || strings.HasPrefix(said.Code, "P0") {
-			return &lateError{err}
-		}
 		return err
 	default: // Promise 5: it is looked up, never sent again on a guess
 		e := b.c.fault(ctx, b.tried, b.schema.RemoteID, err)
