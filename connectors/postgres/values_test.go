@@ -121,6 +121,25 @@ var each = []struct {
 	{"pair", "pair", "ROW(1,'a b')", `"(1,\"a b\")"`, models.ColumnText, true},
 	{"xml", "xml", "'<a>1</a>'", `"<a>1</a>"`, models.ColumnText, true},
 	{"search", "tsvector", "'a b'", `"'a' 'b'"`, models.ColumnText, true},
+	{"thousand digits", "numeric", "('0.' || repeat('1234567890', 100))::numeric", `"0.` + strings.Repeat("1234567890", 100) + `"`, models.ColumnNumber, true},
+	{"many digits", "numeric", "(repeat('9', 1000) || '.5')::numeric", `"` + strings.Repeat("9", 1000) + `.5"`, models.ColumnNumber, true},
+	{"minus nothing", "double precision", "'-0'", `"-0"`, models.ColumnNumber, true},
+	{"last moment", "timestamptz", "'294276-12-31 23:59:59.999999+00'", `"294276-12-31T23:59:59.999999Z"`, models.ColumnDateTime, true},
+	{"first moment", "timestamptz", "'4713-01-01 00:00:00+00 BC'", `"4713-01-01T00:00:00Z BC"`, models.ColumnDateTime, true},
+	{"back", "interval", "'-1 year -2 mons +3 days -04:05:06.7'", `"-1 years -2 mons +3 days -04:05:06.7"`, models.ColumnText, true},
+	{"many bits", "bit varying", "B'0101010101'", `"0101010101"`, models.ColumnText, true},
+	{"no bits", "bit varying", "B''", `""`, models.ColumnText, true},
+	{"periods", "tstzmultirange", "'{[2026-01-01 00:00:00+00,infinity)}'", `"{[\"2026-01-01 00:00:00+00\",infinity)}"`, models.ColumnText, true},
+	{"no range", "numrange", "'empty'", `"empty"`, models.ColumnText, true},
+	{"grid with holes", "text[]", `ARRAY[['a',NULL],[NULL,'NULL']]`, `[["a",null],[null,"NULL"]]`, models.ColumnJSON, true},
+	{"cube", "int[][][]", "'{{{1,2}},{{3,NULL}}}'", `[[[1,2]],[[3,null]]]`, models.ColumnJSON, true},
+	{"pairs", "pair[]", `ARRAY[ROW(1,'a,b')::pair, ROW(NULL,'')::pair]`, `["(1,\"a,b\")","(,\"\")"]`, models.ColumnJSON, true},
+	{"ranges in a list", "int4range[]", `ARRAY['[1,3)'::int4range, 'empty']`, `["[1,3)","empty"]`, models.ColumnJSON, true},
+	{"folded", "citext", "'MiXed'", `"MiXed"`, models.ColumnText, true},
+	{"map", "hstore", `'a=>1, "b c"=>NULL, d=>""'`, `"\"a\"=>\"1\", \"d\"=>\"\", \"b c\"=>NULL"`, models.ColumnText, true},
+	{"twice", "json", `'{"a": 1, "a": 2, "z": 0, "b": 12345678901234567890123.0}'`, `{"a":2,"b":12345678901234567890123.0,"z":0}`, models.ColumnJSON, false},
+	{"null in json", "jsonb", `'{"a": null}'`, `{"a":null}`, models.ColumnJSON, true},
+	{"only text", "jsonb", `'"text"'`, `"text"`, models.ColumnJSON, true},
 	{"money", "money", "'1234.5'", `"$1,234.50"`, models.ColumnText, true},
 }
 
@@ -129,7 +148,8 @@ var each = []struct {
 func TestTypesAreKept(t *testing.T) {
 	d := newDatabase(t)
 	d.exec(`CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE TYPE pair AS (n int, s text);
-		CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN very_positive AS positive CHECK (VALUE > 100)`)
+		CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN very_positive AS positive CHECK (VALUE > 100);
+		CREATE EXTENSION citext; CREATE EXTENSION hstore`)
 	var columns, values []string
 	for _, c := range each {
 		columns = append(columns, `"`+c.name+`" `+c.kind)
