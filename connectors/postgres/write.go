@@ -69,13 +69,17 @@ func (b *batch) open(ctx context.Context) error {
 	}
 	b.relation = &relation{tableName: name}
 	if b.t, err = b.c.begin(ctx, writing, lookup(b.relation)...); err != nil {
+		var said *pgconn.PgError
+		if errors.As(err, &said) && said.Code == codeNoWrites { // to BEGIN READ WRITE; nothing else in there can meet it
+			return noWrites(b.tried, "the server is a replica, which takes no writes", "Connect to the primary server.")
+		}
 		return err
 	}
 	if err := b.relation.ready(chosen); err != nil {
 		return err
 	}
 	if why := b.relation.why(); why != "" {
-		return &connectors.Error{Kind: connectors.KindPermission, Service: Service, Tried: b.tried, Code: "read_only", Reason: "the table cannot be written: " + why}
+		return noWrites(b.tried, "the table cannot be written: "+why, "")
 	}
 	if b.plan, err = b.relation.planRows(b.schema); err != nil {
 		return err
@@ -91,6 +95,13 @@ func (b *batch) open(ctx context.Context) error {
 		_, err = b.t.run(ctx, []statement{{sql: "SELECT pg_catalog.pg_advisory_xact_lock_shared($1::pg_catalog.int8)", args: [][]byte{b.relation.lock()}}})
 	}
 	return err
+}
+
+// codeNoWrites is what a replica says of a transaction that is to write.
+const codeNoWrites = "0A000"
+
+func noWrites(tried, reason, hint string) error {
+	return &connectors.Error{Kind: connectors.KindPermission, Service: Service, Tried: tried, Code: "read_only", Reason: reason, Hint: hint}
 }
 
 func (b *batch) close(ctx context.Context) {

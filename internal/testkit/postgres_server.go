@@ -154,3 +154,14 @@ func (s *PostgresServer) Kill() {
 	s.process.end(syscall.SIGQUIT)
 	s.process = nil
 }
+
+// Write puts a file into the folder of the server's data, in place of what is
+// there. It counts from the next Start.
+func (s *PostgresServer) Write(name, content string) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, "data", name)
+	require.NoError(s.t, os.WriteFile(path, []byte(content), 0o600))
+	if s.owner != nil {
+		require.NoError(s.t, os.Chown(path, int(s.owner.Uid), int(s.owner.Gid)))
+	}
+}
