@@ -3,70 +3,99 @@ package deploy
 import (
 	"debug/elf"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// instructions reads the Dockerfile: one instruction a line, comments left out.
-func instructions(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("Dockerfile")
-	require.NoError(t, err)
-	var lines []string
-	joined := strings.ReplaceAll(string(text), "\\\n", " ")
-	for line := range strings.Lines(joined) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, strings.Join(strings.Fields(line), " "))
-		}
-	}
-	return lines
-}
-
-// instruction finds the one of a kind that holds a text.
-func instruction(t *testing.T, kind, text string) string {
-	t.Helper()
-	for _, line := range instructions(t) {
-		if strings.HasPrefix(line, kind+" ") && strings.Contains(line, text) {
-			return line
-		}
-	}
-	require.Fail(t, "no such instruction", "%s … %s", kind, text)
-	return ""
-}
+// fromBase are files of the program stage that are its base image's.
+var fromBase = []string{"/etc/ssl/certs/ca-certificates.crt", "/usr/share/zoneinfo"}
 
 // Breaks when the image is built from what changes by itself, with another Go than
 // the module's, or runs with rights or programs it does not need.
 func TestImage(t *testing.T) {
-	var last []string // instructions of the final stage
-	stages := map[string]bool{"scratch": true}
-	for _, line := range instructions(t) {
-		if from, ok := strings.CutPrefix(line, "FROM "); ok {
-			image, name, _ := strings.Cut(from, " AS ")
-			if !stages[image] {
-				require.Regexp(t, pinned, image)
-			}
-			stages[name] = true
-			last = nil
+	made := theImage(t)
+	require.Empty(t, made.Warnings)
+	known := []string{"scratch"}
+	for _, s := range made.Stages {
+		if !slices.Contains(known, s.From) {
+			require.Regexp(t, pinned, s.From)
 		}
-		last = append(last, line)
+		known = append(known, s.Name)
 	}
-	require.Equal(t, "FROM scratch", last[0], "nothing but what is copied in")
 	module, err := os.ReadFile("../go.mod")
 	require.NoError(t, err)
 	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindSubmatch(module)
 	require.NotNil(t, version)
-	instruction(t, "FROM", "golang:"+string(version[1])+"-")
+	require.True(t, slices.ContainsFunc(made.Stages, func(s imageStage) bool { return strings.HasPrefix(s.From, "golang:"+string(version[1])+"-") }),
+		"it is built with another Go than the module's")
 
-	text := strings.Join(last, "\n")
-	require.Regexp(t, `(?m)^USER \d{5}:\d{5}$`, text, "a number: the image has no names to look up")
-	require.Regexp(t, `(?m)^HEALTHCHECK .*CMD \["/scratch", "healthcheck"`, text)
-	require.Contains(t, text, "\nENTRYPOINT [\"/scratch\"]")
-	require.Contains(t, text, "ca-certificates.crt", "no service could be reached over TLS")
-	require.Contains(t, text, "zoneinfo", "schedules have time zones")
-	require.NotContains(t, text, "RUN ", "there is nothing to run it with")
+	final := made.Stages[len(made.Stages)-1]
+	require.Equal(t, "scratch", final.From, "nothing but what is copied in")
+	require.Empty(t, made.last("RUN"), "there is nothing to run it with")
+	require.Regexp(t, `^[1-9]\d{4}:[1-9]\d{4}$`, made.last("USER")[0].Words[0], "a number: the image has no names to look up; not root's")
+	health := made.last("HEALTHCHECK")[0].Words
+	require.Equal(t, []string{"CMD", "/scratch", "healthcheck"}, health[:3], "there is no shell to check it with")
+	for _, op := range []string{"ENTRYPOINT", "CMD"} {
+		require.False(t, made.last(op)[0].Shell, "%s wants a shell", op)
+	}
+	require.Equal(t, []string{"/scratch"}, made.last("ENTRYPOINT")[0].Words)
+	require.Equal(t, []string{"SIGTERM"}, made.last("STOPSIGNAL")[0].Words, "the signal that drains")
+	var brought []string
+	for _, c := range made.last("COPY") {
+		require.NotEmpty(t, c.From, "%v comes past the stages", c.Sources)
+		brought = append(brought, c.Dest)
+		if c.Dest == "/data" || c.Dest == "/tmp" {
+			require.Equal(t, made.last("USER")[0].Words[0], c.Owner, "the process cannot write to %s", c.Dest)
+		}
+	}
+	require.Subset(t, brought, fromBase, "no service could be reached over TLS, or schedules have no time zones")
+}
+
+// Breaks when a stage needs a file that .dockerignore holds back or no COPY
+// brings, or makes less than the image takes from it: the commands are the
+// Dockerfile's own.
+func TestTheImageIsBuiltFromItsContext(t *testing.T) {
+	_, err := exec.LookPath("npm")
+	require.NoError(t, err, "this test needs npm, as `make test` does: install Node.js 20.19 or newer")
+	b := buildImage(t)
+	require.FileExists(t, filepath.Join(b.folder("program"), "src", "web", "dist", "app", "index.html"), "the program holds no page")
+	for _, c := range b.image.last("COPY") {
+		for _, source := range c.Sources {
+			if !slices.Contains(fromBase, source) {
+				_, err := os.Stat(filepath.Join(b.folder(c.From), source))
+				require.NoError(t, err, "the image takes it from stage %s", c.From)
+			}
+		}
+	}
+	said, err := exec.CommandContext(t.Context(), program(t), "--help").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	for _, s := range b.image.Stages {
+		for at, step := range s.Steps {
+			if step.Op == "RUN" && slices.Contains(strings.Fields(step.Words[0]), "ci") {
+				copied := s.Steps[at-1].Sources
+				require.Contains(t, copied, "web/.npmrc", "packages' own scripts run in the build, which web/.npmrc forbids")
+			}
+		}
+	}
+}
+
+// Breaks when two builds of one tree, in different places, are not the same
+// program: nobody could tell what runs from what it was built of.
+func TestTheBuildIsReproducible(t *testing.T) {
+	first := buildImage(t)
+	second := &builder{image: first.image, source: first.source, dir: t.TempDir(), absent: first.absent}
+	require.NoError(t, second.build(t.Context()))
+	one, err := os.ReadFile(program(t))
+	require.NoError(t, err)
+	two, err := os.ReadFile(filepath.Join(second.folder("program"), "out", "scratch"))
+	require.NoError(t, err)
+	require.True(t, slices.Equal(one, two), "the programs differ")
 }
 
 // Breaks when the program needs anything that an empty image lacks.
@@ -79,19 +108,23 @@ func TestProgramIsStatic(t *testing.T) {
 	}
 }
 
-// Breaks when secrets, data or another build's results would become part of an
-// image, or when the tree that is copied in lacks what is built.
-func TestWhatTheImageIsBuiltFrom(t *testing.T) {
-	text, err := os.ReadFile("../.dockerignore")
+// Breaks when secrets, data, or the results of other builds are sent to the
+// builder and become part of an image.
+func TestWhatTheBuilderDoesNotGet(t *testing.T) {
+	folder := t.TempDir()
+	ignore, err := os.ReadFile("../.dockerignore")
 	require.NoError(t, err)
-	ignored := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		ignored[strings.TrimSpace(line)] = true
+	for name, text := range map[string]string{
+		".dockerignore": string(ignore), "go.mod": "module x", "web/dist/index.html": "", "deploy/doc.go": "package deploy",
+		".env": "", ".env.production": "", ".git/config": "", ".scratch/scratch.db": "", "bin/scratch": "", "web/node_modules/x/index.js": "",
+		"web/dist/app/index.html": "", "connectors/wordpress/fake/proof/node_modules/x/index.js": "", "deploy/terraform.tfstate": "",
+		"api/testdata/x": "", "api/api_test.go": "", "web/.env.local": "", "docker-compose.override.yml": "", "heap.prof": "",
+	} {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
-	for _, name := range []string{".git", ".env", ".env.*", ".scratch", "bin", "web/node_modules", "web/dist/*"} {
-		require.True(t, ignored[name], "%s is sent to the builder", name)
-	}
-	for _, name := range []string{"go.mod", "go.sum", "cmd", "api", "web", "models", "**/*.sql"} {
-		require.False(t, ignored[name], "%s is needed", name)
-	}
+	planted, err := readImage(t.Context(), filepath.Join(root(t), "deploy", "Dockerfile"), folder)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{".dockerignore", "go.mod", "web/dist/index.html", "deploy/doc.go"}, planted.Files)
 }

@@ -61,41 +61,6 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// made is our program, built once for all tests of this package.
-var made struct {
-	once sync.Once
-	dir  string
-	text string // of a build that failed
-	err  error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if made.dir != "" {
-		_ = os.RemoveAll(made.dir)
-	}
-	os.Exit(code)
-}
-
-// program builds our program with the Dockerfile's own line.
-func program(t *testing.T) string {
-	t.Helper()
-	line, _, _ := strings.Cut(strings.TrimPrefix(instruction(t, "RUN", "go build"), "RUN "), "&&")
-	require.Contains(t, line, "/out/")
-	made.once.Do(func() {
-		if made.dir, made.err = os.MkdirTemp("", "scratch-deploy"); made.err != nil { //nolint:usetesting // it outlives the test that happens to build
-			return
-		}
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", strings.Replace(line, "/out/", made.dir+"/", 1))
-		cmd.Dir = root(t)
-		cmd.Env = append(os.Environ(), strings.Fields(strings.TrimPrefix(instruction(t, "ENV", "CGO_ENABLED"), "ENV "))...)
-		output, err := cmd.CombinedOutput()
-		made.text, made.err = string(output), err
-	})
-	require.NoError(t, made.err, "%s: %s", line, made.text)
-	return filepath.Join(made.dir, "scratch")
-}
-
 // free is an address nobody listens on. Temporal keeps its ports in PostgreSQL as
 // numbers below 32768, which most systems do not hand out by themselves.
 func free(t *testing.T) string {
