@@ -132,8 +132,7 @@ func TestOurServices(t *testing.T) {
 		require.True(t, s.ReadOnly, name)
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
 		require.Contains(t, s.SecurityOpt, "no-new-privileges:true", name)
-		require.NotNil(t, s.StopGracePeriod, name)
-		require.GreaterOrEqual(t, time.Duration(*s.StopGracePeriod), 45*time.Second, name)
+		require.Positive(t, s.MemLimit, "%s may take the whole machine", name)
 		require.Equal(t, "/data", *s.Environment["SCRATCH_DATA_DIR"], name)
 		require.Contains(t, s.Volumes, types.ServiceVolumeConfig{Type: "volume", Source: "uploads", Target: "/data", Volume: &types.ServiceVolumeVolume{}}, name)
 		if name != "worker-before" {
@@ -145,8 +144,33 @@ func TestOurServices(t *testing.T) {
 			environ = append(environ, key+"="+*value)
 		}
 		require.Empty(t, config.Unknown(environ), "%s is told what no process reads", name)
-		_, err := config.Load(environ)
+		settings, err := config.Load(environ)
 		require.NoError(t, err, name)
+		require.NotNil(t, s.StopGracePeriod, name)
+		require.GreaterOrEqual(t, time.Duration(*s.StopGracePeriod), settings.Drain+20*time.Second, "%s is killed while it drains", name)
+	}
+}
+
+// Breaks when a longer drain, or more frontends, are not within reach of .env.
+func TestWhatAnOperatorChanges(t *testing.T) {
+	env := required(t)
+	env["SCRATCH_DRAIN"], env["SCRATCH_STOP_GRACE"], env["SCRATCH_MEMORY"], env["SCRATCH_PORT"] = "5m", "6m", "2g", "3010-3012"
+	project, err := load(t, env)
+	require.NoError(t, err)
+	for _, name := range ours {
+		s := project.Services[name]
+		require.Equal(t, "5m", *s.Environment["SCRATCH_DRAIN"], name)
+		require.Equal(t, 6*time.Minute, time.Duration(*s.StopGracePeriod), name)
+		require.EqualValues(t, 2<<30, s.MemLimit, name)
+	}
+	ports := project.Services["frontend"].Ports
+	require.Len(t, ports, 1, "each of several frontends takes one of the ports")
+	require.Equal(t, "3010-3012", ports[0].Published)
+	require.EqualValues(t, 3010, ports[0].Target)
+	for _, name := range []string{"frontend", "worker", "cron"} {
+		s := project.Services[name]
+		require.Empty(t, s.ContainerName, "%s could not be there twice", name)
+		require.True(t, name == "frontend" || len(s.Ports) == 0, "a second %s would want the same port", name)
 	}
 }
 

@@ -9,7 +9,9 @@ type Compose struct {
 	ImageBefore   string `env:"SCRATCH_IMAGE_BEFORE" envDefault:"scratch:before" doc:"During an upgrade: image of the build before. With COMPOSE_PROFILES=before its workers stay, for the runs that began on them."`
 	BuildIDBefore string `env:"SCRATCH_BUILD_ID_BEFORE" doc:"Its SCRATCH_BUILD_ID, where one was set."`
 	Bind          string `env:"SCRATCH_BIND" envDefault:"127.0.0.1" doc:"Address of this machine the frontend is published on. Keep loopback behind a proxy with TLS."`
-	Port          string `env:"SCRATCH_PORT" envDefault:"3010" doc:"Port the frontend is published on."`
+	Port          string `env:"SCRATCH_PORT" envDefault:"3010" doc:"Port the frontend is published on. With several frontends behind a proxy, as many ports: 3010-3012 for --scale frontend=3."`
+	StopGrace     string `env:"SCRATCH_STOP_GRACE" envDefault:"45s" doc:"How long a container of ours may take to stop before it is killed: longer than SCRATCH_DRAIN."`
+	Memory        string `env:"SCRATCH_MEMORY" envDefault:"1g" doc:"Memory that one container of ours may take."`
 
 	PostgresPassword         vault.Secret `env:"POSTGRES_PASSWORD" doc:"Required. Password of PostgreSQL's administrator; any three different ones: openssl rand -hex 24. All three are taken at the first start, when the databases are made."`
 	PostgresScratchPassword  vault.Secret `env:"POSTGRES_SCRATCH_PASSWORD" doc:"Required. Password of Scratch's own role; letters and digits only, it becomes part of a URL."`
