@@ -54,10 +54,9 @@ func TestOldPlansAndCredentialsGo(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, n)
 		require.EqualValues(t, 1, count(t, s, "SELECT count(*) FROM ws_tickets"))
-		user := models.User{ID: actor.UserID, OrganizationID: org.ID()}
 		for i := range byte(7) {
 			require.NoError(t, org.CreateTicket(ctx, []byte{'t', i}, actor))
-			require.NoError(t, s.System().CreateSignInLink(ctx, []byte{'l', i}, user, s.now().Add(time.Minute)))
+			require.NoError(t, s.System().CreateSignInLink(ctx, SignInLink{Hash: []byte{'l', i}, OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(time.Minute)}))
 			require.NoError(t, s.System().CreateSession(ctx, Session{Hash: []byte{'s', i}, OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(time.Minute)}))
 		}
 		require.NoError(t, s.System().CreateSession(ctx, Session{Hash: []byte("long"), OrganizationID: org.ID(), UserID: actor.UserID, ExpiresAt: s.now().Add(24 * time.Hour)}))
