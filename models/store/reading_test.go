@@ -104,7 +104,7 @@ func TestSortIndexesAreBounded(t *testing.T) {
 func TestAQueryThatTakesTooLongIsGivenUp(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		org, _, table := largePosts(t, s, 300)
-		s.reading.queryTime = time.Microsecond
+		s.reading.queryTime = -1 // over before it begins: the shortest timer can be late
 		_, err := org.ReadRecords(t.Context(), table.ID, ReadOptions{Query: query(t, `{"op":"search","value":"x"}`, "-title", table.Columns)})
 		require.True(t, models.HasCode(err, "records.query_too_slow"), "%v", err)
 		problem, _ := models.AsProblem(err)

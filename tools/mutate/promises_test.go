@@ -153,7 +153,8 @@ func TestWhatNoticesAMutationHoldsThePromise(t *testing.T) {
 	}
 	for _, m := range list {
 		for test := range strings.SplitSeq(m.Run, "|") {
-			assert.Contains(t, held, fmt.Sprint(m.Promise, " ", m.Package, " ", test))
+			by := fmt.Sprint(m.Promise, " ", m.Package, " ", test)
+			assert.True(t, held[by], "docs/promises.md does not name what notices %q: %s", m.Breaks, by)
 		}
 	}
 }
