@@ -25,8 +25,8 @@ const lookEvery = 250 * time.Millisecond
 // current before it.
 const before = "scratch-before"
 
-// Await waits until live workers of the build poll every queue, and tells each
-// time what is missing changes. When ctx ends first, the error is a
+// Await waits until live workers of the build poll every queue, and the engine has
+// noted that they do, and tells each time what is missing changes. When ctx ends first, the error is a
 // *models.Problem that names what was waited for.
 func (d *Deployment) Await(ctx context.Context, build string, tell func(missing []string)) (State, error) {
 	ticker := time.NewTicker(lookEvery)
@@ -36,10 +36,12 @@ func (d *Deployment) Await(ctx context.Context, build string, tell func(missing 
 		state, err := d.Look(ctx)
 		missing := []string{"a worker of that build"}
 		if found, ok := state.Build(build); err == nil && ok {
-			if len(found.Missing) == 0 {
+			if missing = found.Missing; len(missing) == 0 {
+				missing, err = d.unnoted(ctx, build)
+			}
+			if err == nil && len(missing) == 0 {
 				return state, nil
 			}
-			missing = found.Missing
 		}
 		if text := strings.Join(missing, ", "); err == nil && text != told {
 			told = text
@@ -56,6 +58,29 @@ func (d *Deployment) Await(ctx context.Context, build string, tell func(missing 
 		case <-ticker.C:
 		}
 	}
+}
+
+// unnoted are the queues that the engine has not noted as the build's yet. Pollers
+// are seen at once, the note follows; until then the engine refuses to make the
+// build current.
+func (d *Deployment) unnoted(ctx context.Context, build string) ([]string, error) {
+	answer, err := d.Engine.WorkflowService().DescribeWorkerDeploymentVersion(ctx, &workflowservice.DescribeWorkerDeploymentVersionRequest{
+		Namespace: d.Namespace, DeploymentVersion: d.version(build),
+	})
+	if err != nil {
+		return nil, d.refused(err, "read which task queues the build has")
+	}
+	noted := map[string]bool{}
+	var missing []string
+	for _, q := range answer.GetVersionTaskQueues() {
+		noted[q.GetName()+" "+q.GetType().String()] = true
+	}
+	for _, q := range everyQueue() {
+		if !noted[q.Name+" "+q.Kind.String()] {
+			missing = append(missing, q.What()+", for the engine's note of it")
+		}
+	}
+	return missing, nil
 }
 
 // Promote makes the build current: new runs go to it from now on, a ramp to it

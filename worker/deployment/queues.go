@@ -61,6 +61,15 @@ func (q Queue) What() string {
 // are held against each other and never against our clock, which may be wrong.
 const silence = 75 * time.Second
 
+// everyQueue names every task queue of the contract, for workflows and for
+// activities.
+func everyQueue() (queues []Queue) {
+	for _, name := range contract.Queues() {
+		queues = append(queues, Queue{Name: name, Kind: enums.TASK_QUEUE_TYPE_WORKFLOW}, Queue{Name: name, Kind: enums.TASK_QUEUE_TYPE_ACTIVITY})
+	}
+	return queues
+}
+
 // Queues asks the engine about every task queue of the contract.
 func Queues(ctx context.Context, engine client.Client, namespace string) ([]Queue, error) {
 	var queues []Queue
