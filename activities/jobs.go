@@ -49,6 +49,9 @@ type JobRef struct {
 	JobID          string `json:"job_id"`
 }
 
+// Whose names the organization and the job.
+func (r JobRef) Whose() (organization, job string) { return r.OrganizationID, r.JobID }
+
 // ChangeJobInput is a new state of a job.
 type ChangeJobInput struct {
 	JobRef

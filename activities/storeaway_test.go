@@ -27,6 +27,7 @@ type full struct {
 func (full) BeginRun(context.Context, string, string, models.DownloadMode) (models.DownloadRun, error) {
 	return models.DownloadRun{ID: "run_1", TableID: "tbl_1", Seen: 700}, nil
 }
+
 func (full) Table(context.Context, string) (models.Table, error) {
 	return models.Table{ID: "tbl_1"}, nil
 }

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"reflect"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
@@ -23,18 +22,13 @@ type lines struct {
 // whose names work; empty fields are left out.
 type whose struct{ organization, job string }
 
-// whoseIs reads from an input of the contract, or of an activity, whose work it
-// is: they name both alike.
+// whoseIs reads from the input of a workflow, or of an activity, whose work it is.
 func whoseIs(args []any) (w whose) {
 	for _, arg := range args {
-		v := reflect.Indirect(reflect.ValueOf(arg))
-		if v.Kind() != reflect.Struct {
-			continue
-		}
-		for name, to := range map[string]*string{"OrganizationID": &w.organization, "JobID": &w.job} {
-			if field := v.FieldByName(name); field.IsValid() && field.Kind() == reflect.String {
-				*to = field.String()
-			}
+		if named, ok := arg.(interface {
+			Whose() (organization, job string)
+		}); ok {
+			w.organization, w.job = named.Whose()
 		}
 	}
 	return w

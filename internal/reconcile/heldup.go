@@ -88,7 +88,7 @@ func (r *Reconciler) heldUpIn(steps []*workflowpb.PendingActivityInfo) *heldUp {
 
 // hold judges an open job by what holds its steps up.
 func hold(job models.Job, s sight) (change store.JobChange, needed bool) {
-	switch job.State { //nolint:exhaustive // paused and cancelling tell more
+	switch job.State { // paused and cancelling tell more
 	case models.JobQueued, models.JobRunning, models.JobStalled:
 	case models.JobWaiting:
 		if !isHeldUp(job) {

@@ -80,6 +80,19 @@ type CleanupResult struct {
 	Files int              `json:"files"`
 }
 
+// Whose names the organization and the job that a run works for; lines that are
+// logged under it carry both. The inputs of activities have it by embedding these.
+func (i DownloadSnapshotInput) Whose() (organization, job string) { return i.OrganizationID, i.JobID }
+
+// Whose names the organization and the job.
+func (i DownloadInput) Whose() (organization, job string) { return i.OrganizationID, i.JobID }
+
+// Whose names the organization and the job.
+func (i PublishInput) Whose() (organization, job string) { return i.OrganizationID, i.JobID }
+
+// Whose names the organization; the job is not known yet.
+func (i ScheduledDownloadInput) Whose() (organization, job string) { return i.OrganizationID, "" }
+
 // ProgressReport answers QueryProgress.
 type ProgressReport struct {
 	State    models.JobState `json:"state"`

@@ -39,7 +39,7 @@ func (t *Traces) RunEnded(ctx context.Context, engine client.Client, workflowID,
 	}
 	tracer := &temporalTracer{tracer: t.tracer}
 	begun, err := tracer.StartSpan(&interceptor.TracerStartSpanOptions{
-		Parent:    parentIn(first.GetWorkflowExecutionStartedEventAttributes().GetHeader(), tracer),
+		Parent:    parentIn(first.GetWorkflowExecutionStartedEventAttributes().GetHeader(), tracer), //nolint:contextcheck // the SDK's interface has none
 		Operation: runWorkflow, Name: run.GetType().GetName(), Time: run.GetStartTime().AsTime(),
 		Tags: map[string]string{workflowIDTag: workflowID, runIDTag: runID},
 	})
