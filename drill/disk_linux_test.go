@@ -160,6 +160,49 @@ func TestDiskIsFull(t *testing.T) {
 	require.Len(t, b.titled("With room again"), 1)
 }
 
+// A disk that fills up in the middle of a publish, between a batch and the note of
+// what came of it: nothing more is sent, the job waits however long that lasts, and
+// with room again it finds out what was made and goes on (Promises 5 and 7).
+func TestDiskIsFullInMidPublish(t *testing.T) {
+	t.Parallel()
+	if !mayMount(t) {
+		return
+	}
+	b := newBlog(t, 20)
+	p := small(t, 48)
+	s := p.open(b.address)
+	s.download()
+	for i := range endedCreates {
+		s.write(create(createdTitle(i)))
+	}
+	plan := s.plan()
+	mark := b.last()
+	b.fault(fake.Fault{Kind: fake.FaultSlow, Path: "/batch/v1", Times: -1, DelayMS: 1500})
+	job := s.apply(plan)
+	b.awaitHeld(mark)
+	eventually(t, time.Minute, "the disk is full for every change", func() bool {
+		fill(t, p.dir, 0)
+		status, text, err := p.try(http.MethodPost, "/api/v1/snapshots", map[string]any{"name": strings.Repeat("x", 200)})
+		require.NoError(t, err)
+		return status == http.StatusServiceUnavailable && decode[api.ProblemDocument](t, text).Code == "store.disk_full"
+	})
+	b.clearFaults()
+	eventually(t, time.Minute, "the job says what it waits for", func() bool {
+		shown := p.job(job.ID)
+		require.False(t, shown.Final, "a publish that goes on by itself shows as ended: %v", shown.Problem)
+		return shown.State == models.JobWaiting && strings.Contains(shown.WaitingWhy, "disk")
+	})
+	<-time.After(10 * time.Second) // whoever counts rounds has given up by now
+	require.False(t, p.job(job.ID).Final, "a publish that goes on by itself shows as ended")
+
+	free(t, p.dir)
+	p.awaitReady()
+	ended := p.await(job.ID, 4*time.Minute, isFinal)
+	require.Equal(t, models.JobCompleted, ended.State, "with room again the publish goes on: %v", ended.Problem)
+	requireMadeOnce(t, b, mark, endedCreates)
+	require.Equal(t, map[models.ItemState]int{models.ItemApplied: endedCreates}, statesOf(p.items(plan.ID)))
+}
+
 // The same where the engine's state lies on the full disk too, as in `scratch
 // dev`: nothing can be stored by anybody, and with room again it goes on.
 func TestDiskIsFullUnderTheEngineToo(t *testing.T) {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -37,6 +38,7 @@ type publish struct {
 	phase   string
 	settled int64
 	outlets []*outlet // the connections it goes out through
+	heldUp  bool      // the database took nothing during this round
 }
 
 func (p *publish) run(ctx workflow.Context) error {
@@ -71,11 +73,21 @@ func (p *publish) send(ctx workflow.Context, group activities.Group, giveUp bool
 		return turn, nil
 	case ctx.Err() != nil || temporal.IsCanceledError(err):
 		return turn, err
-	default:
-		workflow.GetLogger(ctx).Warn("a turn of sending was lost; what it left in flight is looked up", "error", err)
-		return activities.SendResult{InFlight: 1}, nil
 	}
+	workflow.GetLogger(ctx).Warn("a turn of sending was lost; what it left in flight is looked up", "error", err)
+	if why := contract.ProblemOf(err); why.Kind == models.KindUnavailable && strings.HasPrefix(why.Code, "store.") {
+		// The database takes nothing now, and the job's state neither: that it
+		// waits is stored when there is room again, and so long nothing is sent.
+		p.heldUp = true
+		if err := p.wait(ctx, activities.Wait{For: storeWait, Problem: why}); err != nil {
+			return turn, err
+		}
+	}
+	return activities.SendResult{InFlight: 1}, nil
 }
+
+// storeWait keeps a database that refused a change from being asked at once again.
+const storeWait = 2 * time.Second
 
 const (
 	// After these times a person decides what the service's answers do not

@@ -170,6 +170,27 @@ func TestPublishWaitsForARateLimit(t *testing.T) {
 	require.Contains(t, s.story(), "send:create job:waiting job:running send:create")
 }
 
+// A database that takes no changes for a while, as on a full disk, ends no publish:
+// the job waits, and what is planned is sent when there is room.
+func TestPublishWaitsForTheDatabase(t *testing.T) {
+	full := models.NewProblem(models.KindUnavailable, "store.disk_full", "The disk is full.", "Make room.")
+	f, refused := &service{planned: 1}, 0
+	f.send = func(in activities.SendInput) (activities.SendResult, error) {
+		if in.Op != models.OpCreate || f.planned == 0 {
+			return activities.SendResult{}, nil
+		}
+		if refused++; refused <= 20 {
+			return activities.SendResult{}, temporal.NewApplicationError(full.Error(), full.Code, *full)
+		}
+		f.planned = 0
+		return activities.SendResult{Settled: 1}, nil
+	}
+	s := publishing(t, f)
+	s.publish(publishInput)
+	require.NoError(t, s.GetWorkflowError())
+	require.Contains(t, s.story(), "send:create job:waiting job:running")
+}
+
 // Items that wait for a record which nothing creates any more are given up in
 // the round after, and a plan that never moves ends with a problem.
 func TestPublishGivesUpOnWhatCannotBeSent(t *testing.T) {

@@ -41,8 +41,8 @@ func (p *publish) sendAll(ctx workflow.Context) error {
 		if err := p.resolve(ctx); err != nil {
 			return err
 		}
-		if p.settled > before || round.Wait != nil || round.Stop != nil {
-			idle, giveUp = 0, false
+		if p.settled > before || round.Wait != nil || round.Stop != nil || p.heldUp {
+			idle, giveUp, p.heldUp = 0, false, false
 			continue
 		}
 		if idle++; idle >= idleRounds {
