@@ -4,6 +4,7 @@ import { lazy, Suspense } from 'react'
 import { isFinal } from '@/api/model'
 import { jobsQuery } from '@/api/queries/jobs'
 import { many } from '@/lib/format'
+import { useFocusBack } from '@/ui/focus'
 import { usePanels } from '@/ui/panels'
 
 // Loaded when it is first opened.
@@ -14,6 +15,7 @@ export function JobsMenu() {
   const query = useQuery(jobsQuery())
   const running = query.data?.items.filter(job => !isFinal(job.state)).length ?? 0
   const { job, openJobs } = usePanels()
+  useFocusBack(job !== undefined)
   return (
     <>
       <Button
