@@ -186,8 +186,13 @@ func (d *download) waitOut(ctx workflow.Context, w *activities.Wait, mark int64)
 // that its job shows it and another table may take this one's place.
 func (d *download) tell(ctx workflow.Context, now standing) error {
 	var problem *models.Problem
-	if now.Why != "" {
+	switch {
+	case now.Why == "":
+	case now.Until == nil: // nothing but a person's word ends it
+		problem = models.NewProblem(models.KindConflict, "job.asks", now.Why, "")
+	default:
 		problem = models.NewProblem(models.KindUnavailable, "job.waiting", now.Why, "")
+		problem.RetryAt = now.Until
 	}
 	if err := workflow.ExecuteActivity(policy.Store(ctx, "Show the table as "+string(now.State)), jobs.RecordTable,
 		activities.RecordTableInput{JobRef: d.job(), TableID: d.input.TableID, State: now.State, Problem: problem}).Get(ctx, nil); err != nil {

@@ -50,6 +50,9 @@ func TestDownloadWaitsForTheService(t *testing.T) {
 	require.NoError(t, s.GetWorkflowError())
 	require.Equal(t, "begin copy table:waiting table:running copy confirm finish:completed", s.story())
 	require.GreaterOrEqual(t, s.Now().Sub(started), 10*time.Hour)
+	require.Len(t, s.waits, 1)
+	require.Equal(t, "job.waiting", s.waits[0].Code, "it ends by itself: nobody is to be asked")
+	require.WithinDuration(t, started.Add(10*time.Hour), *s.waits[0].RetryAt, time.Minute)
 }
 
 // A service that was never reached is given up soon, with its own problem; one
@@ -134,6 +137,9 @@ func TestDownloadAsksBeforeALargeSweep(t *testing.T) {
 		s.download()
 		require.NoError(t, s.GetWorkflowError())
 		require.Equal(t, "begin copy confirm table:waiting table:running confirm finish:completed", s.story())
+		require.Len(t, s.waits, 1)
+		require.Equal(t, "job.asks", s.waits[0].Code, "who shows it offers to keep or to remove")
+		require.Nil(t, s.waits[0].RetryAt)
 	}
 }
 

@@ -26,7 +26,8 @@ type stage struct {
 	mu sync.Mutex
 	// told are the activities in order, as "name" or "name:state".
 	told    []string
-	stopped chan struct{} // an activity was cancelled
+	waits   []models.Problem // why tables waited
+	stopped chan struct{}    // an activity was cancelled
 }
 
 func newStage(t *testing.T) *stage {
@@ -52,6 +53,11 @@ func newStage(t *testing.T) *stage {
 	}).Maybe()
 	s.OnActivity(jobs.RecordTable, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.RecordTableInput) error {
 		s.tell("table:" + string(in.State))
+		if in.Problem != nil {
+			s.mu.Lock()
+			s.waits = append(s.waits, *in.Problem)
+			s.mu.Unlock()
+		}
 		return nil
 	}).Maybe()
 	return s

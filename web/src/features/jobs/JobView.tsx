@@ -218,6 +218,8 @@ function Elapsed({ job }: { job: Job }) {
 function TableProgress({ job, outcome: one, name }: { job: Job; outcome: TableOutcome; name: string }) {
   const left = useTimeLeft(one.progress.done, one.progress.total, one.state === 'running')
   const said = outcome(one.progress)
+  // Any other wait ends by itself: there is nothing to remove or to keep.
+  const asks = one.state === 'waiting' && one.problem?.code === 'job.asks'
   const took =
     one.started_at && one.ended_at ? Date.parse(one.ended_at) - Date.parse(one.started_at) : undefined
   return (
@@ -249,10 +251,16 @@ function TableProgress({ job, outcome: one, name }: { job: Job; outcome: TableOu
         <ProblemNote
           problem={one.problem}
           mild={!isFinal(one.state)}
-          title={isFinal(one.state) ? `${name} was not finished.` : `${name} waits for your word.`}
+          title={
+            isFinal(one.state)
+              ? `${name} was not finished.`
+              : asks
+                ? `${name} waits for your word.`
+                : `${name} waits, and goes on by itself.`
+          }
         />
       )}
-      {one.state === 'waiting' && one.problem && <Decide job={job} tableId={one.table_id} />}
+      {asks && <Decide job={job} tableId={one.table_id} />}
       {one.warnings.map(warning => (
         <ProblemNote key={`${warning.code} ${warning.detail}`} problem={warning} title="Good to know" mild />
       ))}

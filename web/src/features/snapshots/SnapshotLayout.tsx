@@ -159,9 +159,9 @@ function Refused({ tables }: { tables: Table[] }) {
   const refused = connections.data?.filter(c => c.state === 'needs_reconnect' && used.has(c.id)) ?? []
   return refused.map(({ id, name, problem }) => (
     <p key={id} className={css.refused}>
-      {name} needs a new credential{problem ? `: ${problem.detail}` : '.'}{' '}
+      <strong>{name} needs a new credential.</strong> {problem?.detail}{' '}
       <Link to="/connections/$connectionId" params={{ connectionId: id }}>
-        To the connection
+        Test it, or replace it
       </Link>
     </p>
   ))
