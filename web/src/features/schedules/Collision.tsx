@@ -1,4 +1,5 @@
 import { Button, Table } from '@mantine/core'
+import { useEffect, useRef } from 'react'
 import type { Table as OurTable, Schedule } from '@/api/model'
 import type { ScheduleChoice } from '@/api/queries/schedules'
 import ui from '@/ui/ui.module.css'
@@ -18,9 +19,12 @@ export function Collision({ seen, theirs, mine, tables, onTheirs }: CollisionPro
   const now = choiceOf(draftOf(theirs))
   const ours = rows(changesOf(before, mine), mine, tables)
   const others = rows(changesOf(before, now), now, tables)
+  // It stands at the end of a long form, above the button that was pressed.
+  const shown = useRef<HTMLDivElement>(null)
+  useEffect(() => shown.current?.scrollIntoView({ block: 'center' }), [])
   const names = [...new Set([...others.keys(), ...ours.keys()])]
   return (
-    <div role="alert" className={ui.mild}>
+    <div role="alert" className={ui.mild} ref={shown}>
       <p className={ui.errorTitle}>Somebody changed this schedule while you did.</p>
       <p>Nothing of yours was saved yet. What you leave alone stays as they made it.</p>
       <Table withRowBorders={false} verticalSpacing={4}>
