@@ -108,13 +108,11 @@ export function usePauseSchedule({ id, snapshot_id }: Schedule) {
   }
 }
 
-/** Asks for a run now; the list tells of it, and of its job, once it has begun. */
+/** Asks for a run now, and is told its job, or why it has none yet. */
 export function useTriggerSchedule({ id, snapshot_id }: Schedule) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async () => {
-      await api.POST('/api/v1/schedules/{id}/trigger', { params: of(id) })
-    },
+    mutationFn: () => take(api.POST('/api/v1/schedules/{id}/trigger', { params: of(id) })),
     onSettled: () => reread(client, scheduleKeys.of(snapshot_id)),
   })
 }

@@ -1,5 +1,5 @@
 import { Button, Menu } from '@mantine/core'
-import { useEffect, useId, useRef, useState } from 'react'
+import { useId, useState } from 'react'
 import type { Schedule, Table } from '@/api/model'
 import { useDeleteSchedule, usePauseSchedule, useTriggerSchedule } from '@/api/queries/schedules'
 import { Confirm } from '@/ui/Confirm'
@@ -24,7 +24,7 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
   const pause = usePauseSchedule(schedule)
   const [dialog, setDialog] = useState<'pause' | 'delete'>()
   const close = () => setDialog(undefined)
-  const asked = useAsked(schedule)
+  const triggered = trigger.data
   const error = trigger.error ?? pause.error
   const nameOf = (id: string) => tables.find(t => t.id === id)?.name ?? 'a table that is gone'
   return (
@@ -44,15 +44,7 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
           </StatusChip>
         )}
         <div className={css.actions}>
-          <Button
-            size="xs"
-            variant="default"
-            loading={trigger.isPending}
-            onClick={() => {
-              asked.begin()
-              trigger.mutate(undefined, { onError: asked.end })
-            }}
-          >
+          <Button size="xs" variant="default" loading={trigger.isPending} onClick={() => trigger.mutate()}>
             Run now
           </Button>
           <Button
@@ -96,10 +88,15 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
         </p>
       ))}
       <p role="status" className={css.said}>
-        {asked.waiting && 'Asked for a run…'}
-        {asked.job && (
+        {trigger.isPending && 'Asking for a run…'}
+        {triggered?.warnings?.map(warning => `${warning.detail} `)}
+        {triggered?.job && (
           <>
-            It runs. <JobLink id={asked.job} what="the run you asked for" />
+            {!triggered.waits && 'Its download has begun. '}
+            <JobLink
+              id={triggered.job.id}
+              what={triggered.waits ? 'the one that it waits for' : 'the run you asked for'}
+            />
           </>
         )}
       </p>
@@ -116,27 +113,6 @@ export function ScheduleCard({ schedule, tables, onEdit }: ScheduleCardProps) {
       <Delete schedule={schedule} opened={dialog === 'delete'} onClose={close} />
     </li>
   )
-}
-
-/** From "Run now" until the run that was asked for stands among the runs, with its job. */
-function useAsked({ runs }: Schedule) {
-  const [before, setBefore] = useState<ReadonlySet<string>>()
-  const latest = useRef(runs)
-  latest.current = runs
-  const run = before && runs.find(r => !before.has(r.at))
-  const settled = run !== undefined && (run.job_id !== undefined || run.outcome === 'failed')
-  useEffect(() => {
-    if (!settled) return
-    // What became of it stands among the runs from here on.
-    const timer = setTimeout(() => setBefore(undefined), 30_000)
-    return () => clearTimeout(timer)
-  }, [settled])
-  return {
-    begin: () => setBefore(new Set(latest.current.map(r => r.at))),
-    end: () => setBefore(undefined),
-    waiting: before !== undefined && !settled,
-    job: run?.outcome === 'started' || run?.outcome === 'ended' ? run.job_id : undefined,
-  }
 }
 
 function Delete({ schedule, opened, onClose }: { schedule: Schedule; opened: boolean; onClose(): void }) {
