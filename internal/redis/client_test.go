@@ -133,6 +133,64 @@ func TestAServerWeCannotUseIsAway(t *testing.T) {
 	require.Equal(t, 1, said.Count("Redis is away"))
 }
 
+// Breaks when a copy that cannot be written counts as there, as after a failover
+// to the wrong server; or when the copy that became the leader does not.
+func TestAServerThatFollowsAnotherIsAway(t *testing.T) {
+	leader, server := testkit.OwnRedis(t), testkit.OwnRedis(t)
+	server.Follow(leader)
+	c, said := open(t, server.URL(), "")
+	serve(t, c)
+	eventually(t, c.Away, "a server that cannot be written is not away")
+	_, err := c.Look(t.Context())
+	require.ErrorContains(t, err, "READONLY")
+	server.Follow(nil)
+	eventually(t, func() bool { return !c.Away() }, "the new leader is not noticed")
+	require.Equal(t, 1, said.Count("Redis is back"))
+}
+
+// Breaks when a server behind TLS and a password cannot be used, or one whose
+// certificate nobody we trust has signed can.
+func TestTLSAndAPassword(t *testing.T) {
+	const password = "p@ss:w/rd ?#%"
+	server, roots := testkit.GuardedRedis(t, password)
+	strange, _ := testkit.GuardedRedis(t, password)
+	// The system's authorities, which are read once in a process: nothing else here
+	// speaks TLS.
+	t.Setenv("SSL_CERT_FILE", roots)
+	t.Setenv("SSL_CERT_DIR", t.TempDir())
+	c, _ := open(t, server.URL(), "")
+	heard := make(chan string, 1)
+	c.Hear("news", func(text string) { heard <- text })
+	serve(t, c)
+	eventually(t, c.Listening, "no subscription")
+	_, err := c.Run(t.Context(), one, nil)
+	require.NoError(t, err)
+	require.True(t, c.Send("news", "x"))
+	require.Equal(t, "x", <-heard)
+
+	other, said := open(t, strange.URL(), "")
+	_, err = other.Run(t.Context(), one, nil)
+	require.ErrorContains(t, err, "certificate")
+	require.Zero(t, said.Count("w/rd"), "the password is in the log")
+}
+
+// Breaks when doctor cannot tell that a server drops keys when it is full: limits
+// would forget what was spent.
+func TestAServerThatEvictsIsTold(t *testing.T) {
+	server := testkit.OwnRedis(t)
+	c, _ := open(t, server.URL(), "")
+	for _, at := range []struct {
+		memory, policy string
+		evicts         bool
+	}{{"0", "allkeys-lru", false}, {"64mb", "noeviction", false}, {"64mb", "volatile-ttl", true}, {"64mb", "allkeys-lru", true}} {
+		server.Set("maxmemory", at.memory)
+		server.Set("maxmemory-policy", at.policy)
+		facts, err := c.Look(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, at.evicts, facts.Evicts, "%s with %s", at.policy, at.memory)
+	}
+}
+
 // Breaks when a password reaches an error or the log.
 func TestThePasswordStaysInside(t *testing.T) {
 	_, err := redis.Open(redis.Config{URL: vault.NewSecret("redis://:canary-4711@host:port/0")})

@@ -3,9 +3,13 @@ package testkit
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,10 +33,10 @@ const (
 // Redis returns the URL of the server that tests share, and a prefix for this
 // test's keys and channels, which are deleted when it ends. A test that stops,
 // kills or empties its server uses OwnRedis.
-func Redis(t testing.TB) (url, prefix string) {
+func Redis(t testing.TB) (address, prefix string) {
 	t.Helper()
-	url = os.Getenv(redisURL)
-	if url == "" {
+	address = os.Getenv(redisURL)
+	if address == "" {
 		t.Fatalf("this test needs Redis: run `make test`, which brings one up, or set %s to the URL of a server "+
 			"whose keys may be written, as redis://127.0.0.1:6379/0", redisURL)
 	}
@@ -40,7 +44,7 @@ func Redis(t testing.TB) (url, prefix string) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), redisTimeout)
 		defer cancel()
-		options, err := goredis.ParseURL(url)
+		options, err := goredis.ParseURL(address)
 		require.NoError(t, err, "%s is not a URL", redisURL)
 		c := goredis.NewClient(options)
 		defer func() { _ = c.Close() }()
@@ -48,14 +52,17 @@ func Redis(t testing.TB) (url, prefix string) {
 			require.NoError(t, c.Del(ctx, keys.Val()).Err())
 		}
 	})
-	return url, prefix
+	return address, prefix
 }
 
 // RedisServer is a server of one test, on a port that it keeps when it is
 // started again. It keeps nothing on disk: one that is started again is empty.
 type RedisServer struct {
-	t       testing.TB
-	address string
+	t        testing.TB
+	address  string
+	password string
+	roots    *x509.CertPool // nil: it speaks no TLS
+	settings []string
 
 	mu      sync.Mutex
 	process *child // nil while it is not running
@@ -70,8 +77,56 @@ func OwnRedis(t testing.TB) *RedisServer {
 	return s
 }
 
+// GuardedRedis starts a server for this test alone that speaks TLS only, with a
+// certificate of its own, and wants a password. roots is the file of who signed
+// the certificate.
+func GuardedRedis(t testing.TB, password string) (server *RedisServer, roots string) {
+	t.Helper()
+	folder := t.TempDir()
+	pool := selfSigned(t, folder)
+	certificate := filepath.Join(folder, "certificate.pem")
+	s := &RedisServer{t: t, address: FreeAddress(t), password: password, roots: pool, settings: []string{
+		"--requirepass", password, "--tls-cert-file", certificate, "--tls-key-file", filepath.Join(folder, "key.pem"),
+		"--tls-ca-cert-file", certificate, "--tls-auth-clients", "no",
+	}}
+	s.Start()
+	t.Cleanup(s.Kill)
+	return s, certificate
+}
+
 // URL is where the server answers.
-func (s *RedisServer) URL() string { return "redis://" + s.address + "/0" }
+func (s *RedisServer) URL() string {
+	to := url.URL{Scheme: "redis", Host: s.address, Path: "/0"}
+	if s.roots != nil {
+		to.Scheme, to.User = "rediss", url.UserPassword("default", s.password)
+	}
+	return to.String()
+}
+
+// Follow makes the server a copy of another, which cannot be written. With nil it
+// stands by itself again.
+func (s *RedisServer) Follow(leader *RedisServer) {
+	s.t.Helper()
+	host, port := "NO", "ONE"
+	if leader != nil {
+		var err error
+		host, port, err = net.SplitHostPort(leader.address)
+		require.NoError(s.t, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), redisTimeout)
+	defer cancel()
+	c := s.client()
+	defer func() { _ = c.Close() }()
+	require.NoError(s.t, c.Do(ctx, "REPLICAOF", host, port).Err())
+}
+
+func (s *RedisServer) client() *goredis.Client {
+	options := &goredis.Options{Addr: s.address, Password: s.password, MaxRetries: -1, DialerRetries: 1}
+	if s.roots != nil {
+		options.TLSConfig = &tls.Config{RootCAs: s.roots, MinVersion: tls.VersionTLS12}
+	}
+	return goredis.NewClient(options)
+}
 
 // Start starts the server, empty, and returns when it answers.
 func (s *RedisServer) Start() {
@@ -84,7 +139,11 @@ func (s *RedisServer) Start() {
 	require.NoError(s.t, err, "this test needs redis-server: run `make test`, or set %s", redisProgram)
 	_, port, err := net.SplitHostPort(s.address)
 	require.NoError(s.t, err)
-	process := startChild(s.t, nil, exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()))
+	args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	if s.roots != nil {
+		args = append(args, "--port", "0", "--tls-port", port)
+	}
+	process := startChild(s.t, nil, exec.Command(path, append(args, s.settings...)...))
 	s.mu.Lock()
 	s.process = process
 	s.mu.Unlock()
@@ -96,7 +155,7 @@ func (s *RedisServer) await(process *child) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), redisTimeout)
 	defer cancel()
 	logging.Disable() // the library writes of every attempt
-	c := goredis.NewClient(&goredis.Options{Addr: s.address, MaxRetries: -1, DialerRetries: 1})
+	c := s.client()
 	defer func() { _ = c.Close() }()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -135,7 +194,7 @@ func (s *RedisServer) Set(name, value string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), redisTimeout)
 	defer cancel()
-	c := goredis.NewClient(&goredis.Options{Addr: s.address})
+	c := s.client()
 	defer func() { _ = c.Close() }()
 	require.NoError(s.t, c.ConfigSet(ctx, name, value).Err())
 }
