@@ -1,13 +1,21 @@
 package deploy
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
@@ -88,7 +96,7 @@ func TestPipeline(t *testing.T) {
 		}
 		if j.Stage == "image" || j.Stage == "migrate" || j.Stage == "deploy" {
 			require.Len(t, j.Rules, 1, name)
-			require.Equal(t, `$CI_COMMIT_BRANCH == "prod"`, j.Rules[0].If, name)
+			require.Equal(t, `$CI_COMMIT_BRANCH == "prod" && $CI_COMMIT_REF_PROTECTED == "true"`, j.Rules[0].If, name)
 			require.Equal(t, "production", j.Group, "%s must not run beside another", name)
 			require.False(t, *j.Interrupt, "%s must not be stopped half-way", name)
 		}
@@ -182,4 +190,68 @@ func read(t *testing.T, path string) string {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// The schema that GitLab publishes for its pipelines, as a maintained package
+// carries it.
+const (
+	schemaPackage   = "gitlab-ci-local@4.60.1"
+	schemaIntegrity = "zvCjBDnD1EMcRbf3LOS8e8eVnAuHsz+BWDOI42oTXVpxc2r4QrRZxqSu2t2JlMaswlmiK1umpG4/kttt82n0Qg=="
+	schemaFile      = "package/src/schema/schema.js"
+)
+
+// Breaks when GitLab would refuse the file: a keyword in the wrong place, or a job
+// that has a keyword's name.
+func TestGitLabAcceptsThePipeline(t *testing.T) {
+	schema := gitlabSchema(t)
+	text, err := os.ReadFile("../.gitlab-ci.yml")
+	require.NoError(t, err)
+	check := func(text string) error {
+		var file any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &file))
+		return schema.Validate(file)
+	}
+	require.NoError(t, check(string(text)))
+	for what, bad := range map[string]string{
+		"a job with a keyword's name": strings.Replace(string(text), "\nbuild-image:", "\nimage:", 1),
+		"a keyword that is none":      strings.Replace(string(text), "\n  stage: check", "\n  stages: check", 1),
+		"a time that is none":         strings.Replace(string(text), "interruptible: true", "interruptible: perhaps", 1),
+	} {
+		require.NotEqual(t, string(text), bad, what)
+		require.Error(t, check(bad), what)
+	}
+}
+
+func gitlabSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	dir := t.TempDir()
+	output, err := exec.CommandContext(t.Context(), "npm", "pack", schemaPackage, "--silent", "--pack-destination", dir).CombinedOutput()
+	require.NoError(t, err, "this test needs npm, as `make test` does: %s", output)
+	packed, err := os.ReadFile(filepath.Join(dir, strings.ReplaceAll(schemaPackage, "@", "-")+".tgz"))
+	require.NoError(t, err)
+	sum := sha512.Sum512(packed)
+	require.Equal(t, schemaIntegrity, base64.StdEncoding.EncodeToString(sum[:]), "another package than the one that was looked at")
+	unzipped, err := gzip.NewReader(bytes.NewReader(packed))
+	require.NoError(t, err)
+	for files := tar.NewReader(unzipped); ; {
+		header, err := files.Next()
+		require.NoError(t, err, "the package has no %s", schemaFile)
+		if header.Name != schemaFile {
+			continue
+		}
+		module := filepath.Join(dir, "schema.mjs")
+		script, err := io.ReadAll(files)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(module, script, 0o600))
+		text, err := exec.CommandContext(t.Context(), "node", "--input-type=module", "-e",
+			"import { schema } from "+strconv.Quote(module)+"; console.log(JSON.stringify(schema))").Output()
+		require.NoError(t, err)
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		require.NoError(t, err)
+		compiler := jsonschema.NewCompiler()
+		require.NoError(t, compiler.AddResource("gitlab-ci.json", document))
+		schema, err := compiler.Compile("gitlab-ci.json")
+		require.NoError(t, err)
+		return schema
+	}
 }
