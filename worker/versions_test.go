@@ -132,6 +132,52 @@ func TestTwoBuildsSideBySide(t *testing.T) {
 	runsOn("old")
 }
 
+// Breaks when a publish that is under way while another build is put into service
+// is carried on by it: it may know other batches and other steps (Promise 5).
+func TestAPublishUnderWayStaysOnItsBuild(t *testing.T) {
+	s := newStack(t, testkit.SQLite(t), testkit.OwnTemporal(t))
+	s.rest()
+	deploy := &deployment.Deployment{Engine: s.engine, Namespace: s.server.Namespace(), Name: "scratch"}
+	promote := func(id string, look deployment.State) { require.NoError(t, deploy.Promote(t.Context(), look, id)) }
+	s.build("old")
+	look, err := deploy.Await(t.Context(), "old", func([]string) {})
+	require.NoError(t, err)
+	promote("old", look)
+	table := s.downloaded(20)
+	for id, r := range s.records(table) {
+		s.write(table, update(r, "Mine "+id), create("New beside "+id))
+	}
+	plan := s.plan()
+	s.build("new")
+	look, err = deploy.Await(t.Context(), "new", func([]string) {})
+	require.NoError(t, err)
+
+	reached, letGo := make(chan struct{}), make(chan struct{})
+	s.service.with(func(f *faults) {
+		f.onWrite = func(_ string, n int) {
+			if n == 5 {
+				close(reached)
+				<-letGo
+			}
+		}
+	})
+	publish := s.publish(plan)
+	<-reached
+	promote("new", look)
+	close(letGo)
+	ended := s.until(publish, time.Minute, anyEnd...)
+	require.Equal(t, models.JobCompleted, ended.State, "%v %v", ended.Problem, s.states(plan))
+	require.Equal(t, map[models.ItemState]int{models.ItemApplied: 40}, s.states(plan))
+	require.Equal(t, "old", s.ranOn(contract.PublishID(plan.ID)), "the publish ended where it began")
+	s.oneCreateEach()
+
+	s.service.with(func(f *faults) { f.onWrite = nil })
+	s.write(table, create("After"))
+	next := s.plan()
+	require.Equal(t, models.JobCompleted, s.until(s.publish(next), time.Minute, anyEnd...).State)
+	require.Equal(t, "new", s.ranOn(contract.PublishID(next.ID)))
+}
+
 // Breaks when a build is put into service before its workers are there: every
 // new run would wait.
 func TestABuildWithoutWorkersIsNotPutIntoService(t *testing.T) {
