@@ -64,6 +64,17 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', colorScheme => {
   }, 240_000)
 })
 
+it('says what it waits for, to those who cannot see it either', async () => {
+  const watched = await newContext({ bypassCSP: true })
+  const { snapshot, table } = await demo(watched)
+  // Records that never come.
+  await watched.context.route('**/records?*', () => {})
+  const page = await watched.open(`/s/${snapshot.id}/t/${table.id}`)
+  await page.getByRole('status', { name: 'Loading the records' }).waitFor()
+  expect(await violations(page)).toEqual([])
+  await watched.context.close()
+})
+
 it('tells a tab that is older than the server to reload', async () => {
   const watched = await newContext()
   const page = await watched.open('/')

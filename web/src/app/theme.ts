@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme } from '@mantine/core'
+import { type CSSVariablesResolver, createTheme, Skeleton } from '@mantine/core'
 import { tokens } from './tokens'
 
 export const theme = createTheme({
@@ -11,6 +11,8 @@ export const theme = createTheme({
     'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif',
   headings: { fontWeight: '650', sizes: { h1: { fontSize: '1.375rem' }, h2: { fontSize: '1.05rem' } } },
   respectReducedMotion: true,
+  // Without a role a name is none: screen readers would say nothing while we wait.
+  components: { Skeleton: Skeleton.extend({ defaultProps: { role: 'status' } }) },
 })
 
 /** Mantine's own greys that fall short of 4.5:1 are replaced by ours. */
