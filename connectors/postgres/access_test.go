@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -127,6 +128,29 @@ func TestPrivateHostsAreRefused(t *testing.T) {
 	require.True(t, ok, "%v", err)
 	require.Equal(t, connectors.KindInvalid, e.Kind)
 	require.Equal(t, "network.address_refused", e.Code)
+}
+
+// Whatever way an IPv6 address is written, it is the one that is dialled.
+func TestIPv6Hosts(t *testing.T) {
+	for host, dialled := range map[string]string{"::1": "[::1]:5432", "[::1]": "[::1]:5432", "2001:db8::7": "[2001:db8::7]:5432"} {
+		for _, credential := range []map[string]any{
+			{"host": host, "database": "shop", "user": "ana"}, {"url": "postgres://ana:x@[" + strings.Trim(host, "[]") + "]/shop"},
+		} {
+			raw, err := json.Marshal(credential)
+			require.NoError(t, err)
+			var got string
+			opened, err := postgres.Definition().Open(connectors.Dependencies{Now: time.Now, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+				got = address
+				return nil, errors.New("not today")
+			}}, raw)
+			require.NoError(t, err)
+			c, _ := opened.(*postgres.Connector)
+			_, err = c.ListTables(t.Context())
+			require.Error(t, err)
+			require.Equal(t, dialled, got)
+			require.NoError(t, c.Close())
+		}
+	}
 }
 
 // certificate makes a server's certificate for a name, signed by itself.

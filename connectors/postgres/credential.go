@@ -79,6 +79,9 @@ func readCredential(raw json.RawMessage) (credential, error) {
 	if c.Port == 0 {
 		c.Port = 5432
 	}
+	if inner, ok := strings.CutPrefix(c.Host, "["); ok { // an IPv6 address as URLs have it
+		c.Host = strings.TrimSuffix(inner, "]")
+	}
 	if c.TLS == "" {
 		c.TLS = tlsVerifyFull
 	}
