@@ -43,10 +43,12 @@ var everyKey = []struct{ name, columns, key, rows string }{
 	{"names", "k name", "k", `('a'), ('B'), ('')`},
 	{"letters", `k "char"`, "k", `('a'), ('B')`},
 	{"domains", "k very_positive", "k", `(101), (500)`},
-	{"ten", "a int, b text, c date, d boolean, e uuid, f numeric(5,2), g timestamptz, h char(2), i bigint, j mood", "a, b, c, d, e, f, g, h, i, j",
+	{
+		"ten", "a int, b text, c date, d boolean, e uuid, f numeric(5,2), g timestamptz, h char(2), i bigint, j mood", "a, b, c, d, e, f, g, h, i, j",
 		`(1, '', '2026-01-01', true, '00000000-0000-0000-0000-000000000000', 1.5, 'infinity', 'x', 9223372036854775807, 'ok'),
 		 (1, '', '2026-01-01', true, '00000000-0000-0000-0000-000000000000', 1.5, 'infinity', 'x', 9223372036854775807, 'sad'),
-		 (1, 'B', '2026-01-01', false, '00000000-0000-0000-0000-000000000000', 1.5, '2026-01-01', 'x', -1, 'ok')`},
+		 (1, 'B', '2026-01-01', false, '00000000-0000-0000-0000-000000000000', 1.5, '2026-01-01', 'x', -1, 'ok')`,
+	},
 }
 
 // rowsBehind reads a table behind a place.

@@ -203,7 +203,7 @@ func (p *pages) page(ctx context.Context) (connectors.Page, error) {
 		place  = p.place
 	)
 	p.left = 0
-	for len(rows) < pageRows && len(fields) < pageBytes && !(len(rows) > 0 && p.due.Load()) {
+	for len(rows) < pageRows && len(fields) < pageBytes && (len(rows) == 0 || !p.due.Load()) {
 		if !p.rows.NextRow() {
 			if err := p.ended(ctx); err != nil {
 				return connectors.Page{}, err

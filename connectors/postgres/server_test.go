@@ -81,10 +81,19 @@ func TestTLSModesOnARealServer(t *testing.T) {
 	}
 	all := func(codes ...string) []try {
 		tries := []try{
-			{"disable", modes("disable", ""), ""}, {"require", modes("require", ""), ""}, {"require, its authority", modes("require", ca), ""},
-			{"require, another authority", modes("require", stranger), ""}, {"verify-ca", modes("verify-ca", ca), ""}, {"verify-ca, another authority", modes("verify-ca", stranger), ""},
-			{"verify-full", modes("verify-full", ca), ""}, {"verify-full, no authority", modes("verify-full", ""), ""}, {"another name", with(modes("verify-full", ca), "host", "localhost"), ""},
-			{"prefer by URL", byURL("prefer"), ""}, {"allow by URL", byURL("allow"), ""}, {"none by URL", byURL("disable"), ""}, {"nonsense by URL", byURL("maybe"), ""},
+			{"disable", modes("disable", ""), ""},
+			{"require", modes("require", ""), ""},
+			{"require, its authority", modes("require", ca), ""},
+			{"require, another authority", modes("require", stranger), ""},
+			{"verify-ca", modes("verify-ca", ca), ""},
+			{"verify-ca, another authority", modes("verify-ca", stranger), ""},
+			{"verify-full", modes("verify-full", ca), ""},
+			{"verify-full, no authority", modes("verify-full", ""), ""},
+			{"another name", with(modes("verify-full", ca), "host", "localhost"), ""},
+			{"prefer by URL", byURL("prefer"), ""},
+			{"allow by URL", byURL("allow"), ""},
+			{"none by URL", byURL("disable"), ""},
+			{"nonsense by URL", byURL("maybe"), ""},
 		}
 		for i := range tries {
 			tries[i].code = codes[i]
