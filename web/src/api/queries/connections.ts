@@ -57,10 +57,13 @@ export function useCreateConnection() {
   })
 }
 
+/** What a person allows one connection, by the field of its credential; null takes a limit away. */
+export type OwnLimits = Readonly<Record<string, number | null>>
+
 export function useUpdateConnection(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (body: Partial<Pick<ConnectionDraft, 'name' | 'credential'>>) =>
+    mutationFn: (body: Partial<Pick<ConnectionDraft, 'name' | 'credential'>> & { limits?: OwnLimits }) =>
       take(api.PATCH('/api/v1/connections/{id}', { params: of(id), body })),
     onSuccess: () => reread(client, connectionKeys.all),
   })

@@ -17,6 +17,7 @@ import { Page } from '@/ui/Page'
 import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from '@/ui/schema/form'
 import { SchemaForm } from '@/ui/schema/SchemaForm'
 import { ConnectionChip } from './ConnectionsPage'
+import { isLimit, Limits } from './Limits'
 
 const route = getRouteApi('/connections/$connectionId')
 
@@ -45,6 +46,7 @@ export function ConnectionPage() {
     <Page title={query.data.name} actions={<Remove connection={query.data} />}>
       <Stack gap="xl" maw={560}>
         <Health connection={query.data} />
+        <Limits connection={query.data} />
         <Credential connection={query.data} />
       </Stack>
     </Page>
@@ -91,7 +93,8 @@ function Health({ connection }: { connection: Connection }) {
 function Credential({ connection }: { connection: Connection }) {
   const connectors = useQuery(connectorsQuery)
   const connector = connectors.data?.find(c => c.service === connection.service)
-  const fields = useMemo(() => readForm(connector?.credential), [connector])
+  // Its limits are changed beside it, and stay when it is replaced.
+  const fields = useMemo(() => readForm(connector?.credential).filter(field => !isLimit(field)), [connector])
   const [values, setValues] = useState<FormValues>()
   const [wrong, setWrong] = useState<Record<string, string>>({})
   const update = useUpdateConnection(connection.id)
@@ -99,7 +102,7 @@ function Credential({ connection }: { connection: Connection }) {
   if (fields.length === 0) return null
   const stored = connection.credential_hint ?? {}
   const begin = () => {
-    const visible = fields.filter(f => !f.secret && typeof stored[f.name] === 'string')
+    const visible = fields.filter(f => !f.secret && stored[f.name] !== undefined)
     setValues({
       ...initialValues(fields),
       ...Object.fromEntries(visible.map(f => [f.name, String(stored[f.name])])),
