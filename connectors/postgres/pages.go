@@ -121,7 +121,7 @@ func (p *pages) Next(ctx context.Context) (connectors.Page, error) {
 // long, however many came before.
 func (p *pages) watched(ctx context.Context, patience time.Duration) (connectors.Page, error) {
 	p.due.Store(false)
-	due := time.AfterFunc(pageTime, func() { p.due.Store(true) })
+	due := time.AfterFunc(p.c.pageTime, func() { p.due.Store(true) })
 	defer due.Stop()
 	var watch *time.Timer
 	cancel, seen, silence := p.cancel, p.came.Load(), make(chan struct{})

@@ -95,6 +95,8 @@ type Connector struct {
 	config *pgconn.Config
 	target credential
 	secret *connectors.Redactor
+	// pageTime is when a page that has rows is given though it is not full.
+	pageTime time.Duration
 
 	mu     sync.Mutex
 	idle   []*pgconn.PgConn
@@ -130,7 +132,7 @@ func Open(deps connectors.Dependencies, raw json.RawMessage) (connectors.Connect
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	c := &Connector{deps: deps, target: target, secret: connectors.NewRedactor(target.secrets()...)}
+	c := &Connector{deps: deps, target: target, secret: connectors.NewRedactor(target.secrets()...), pageTime: pageTime}
 	if c.config, err = c.configure(); err != nil {
 		return nil, c.fault(context.Background(), "read the credential", "", err)
 	}
