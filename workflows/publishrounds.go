@@ -41,6 +41,7 @@ func (p *publish) sendAll(ctx workflow.Context) error {
 		if err := p.resolve(ctx); err != nil {
 			return err
 		}
+		// Promise 7: a database that takes nothing is no reason to give up.
 		if p.settled > before || round.Wait != nil || round.Stop != nil || p.heldUp {
 			idle, giveUp, p.heldUp = 0, false, false
 			continue

@@ -64,6 +64,7 @@ func (r *Reconciler) findHeldUp(ctx context.Context, job models.Job, seen *sight
 // next try.
 func (r *Reconciler) heldUpIn(steps []*workflowpb.PendingActivityInfo) *heldUp {
 	for _, step := range steps {
+		// Promise 9: the engine alone knows, since nothing can be stored.
 		failure := step.GetLastFailure().GetApplicationFailureInfo()
 		if !slices.Contains(holdingUp, failure.GetType()) || len(failure.GetDetails().GetPayloads()) == 0 {
 			continue
