@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/mattn/go-isatty"
-	"go.temporal.io/sdk/log"
 
 	"github.com/scratch-platform/scratch/internal/config"
 )
@@ -32,11 +31,6 @@ func NewLogger(o Options) *slog.Logger {
 		sink = slog.NewJSONHandler(o.Writer, handlerOptions)
 	}
 	return slog.New(&handler{sink: sink, redactor: o.Redactor})
-}
-
-// ForTemporal lets the Temporal SDK log through the same redaction.
-func ForTemporal(logger *slog.Logger) log.Logger {
-	return log.NewStructuredLogger(logger.With("component", "temporal"))
 }
 
 func terminal(w io.Writer) bool {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
 
 	"github.com/scratch-platform/scratch/internal/config"
 	"github.com/scratch-platform/scratch/internal/vault"
@@ -205,7 +206,7 @@ func TestRequestIDsFromOutside(t *testing.T) {
 
 func TestTemporalLogsThroughTheRedaction(t *testing.T) {
 	out := both(t, nil, func(l *slog.Logger) {
-		logger := ForTemporal(l)
+		logger := log.NewStructuredLogger(l)
 		logger.Error("activity error", "Error", errors.New("password="+canary), "Attempt", 3)
 		logger.Info("m", "token", canary)
 	})

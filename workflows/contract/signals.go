@@ -34,13 +34,6 @@ func (s Signal[T]) Name() string { return s.name }
 // Channel is the receiving end of a typed signal.
 type Channel[T any] struct{ inner workflow.ReceiveChannel }
 
-// ReceiveAsync takes a waiting signal, if any.
-func (c Channel[T]) ReceiveAsync() (T, bool) {
-	var value T
-	ok := c.inner.ReceiveAsync(&value)
-	return value, ok
-}
-
 // AddTo makes a selector call receive for each signal.
 func (c Channel[T]) AddTo(ctx workflow.Context, s workflow.Selector, receive func(T)) workflow.Selector {
 	return s.AddReceive(c.inner, func(ch workflow.ReceiveChannel, _ bool) {
