@@ -10,10 +10,10 @@ BIN     := bin
 TESTENV := $(BIN)/testenv
 # go test ends a package that hangs, with every goroutine's stack.
 TEST_TIMEOUT ?= 30m
-# What to test; for one package: make test-go PKG=./models/store. The two that
-# wait longest come first, and one more package runs than there are processors:
-# tests against real servers wait more than they compute.
-PKG  ?= ./drill ./worker ./...
+# What to test; for one package: make test-go PKG=./models/store. Those that take
+# longest come first, and one more package runs than there are processors: tests
+# against real servers wait more than they compute.
+PKG  ?= ./drill ./worker ./models/store ./connectors/postgres ./...
 SIDE_BY_SIDE ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 ARGS ?=
 
