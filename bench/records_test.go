@@ -149,12 +149,14 @@ func recordsAt(b testing.TB, p *product, table tableOf, n int) {
 	far := table.path() + list(b, nil, "title", fmt.Sprintf("&at=%d", n*9/10))
 	p.read(b, far, 3) // lays out the anchors
 	p.read(b, first, 3)
-	near := quantile(p.read(b, first, samples), 0.5)
-	var distant []time.Duration
+	// In turns: what else the machine does must not be on one side.
+	var nearby, distant []time.Duration
 	for range samples {
+		nearby = append(nearby, p.read(b, first, 1)...)
 		at := n*8/10 + rand.IntN(n/10)
 		distant = append(distant, p.read(b, table.path()+list(b, nil, "title", fmt.Sprintf("&at=%d", at)), 1)...)
 	}
+	near := quantile(nearby, 0.5)
 	figures.note(subject, "row 1 by ordinal: p50", number(milliseconds(near))+" ms")
 	figures.atMost(subject, "rows about 850,000 by ordinal: p50, of row 1's", quantile(distant, 0.5).Seconds()/near.Seconds(), 1.25, "")
 }
