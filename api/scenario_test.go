@@ -78,6 +78,9 @@ func (r uploadRows) Upload(ctx context.Context, organizationID, id string) (mode
 	return r.store.Org(organizationID).Upload(ctx, id)
 }
 
+// temporalUI is where the stage says that Temporal's Web UI is.
+const temporalUI = "http://127.0.0.1:8233/namespaces/default"
+
 func newStage(t *testing.T) *stage {
 	ctx := t.Context()
 	log := slog.New(slog.DiscardHandler)
@@ -124,7 +127,7 @@ func newStage(t *testing.T) *stage {
 		Measures: &g.answers,
 		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Measures", "here") }),
 		Codec:    http.NotFoundHandler(), Ready: func(context.Context) error { return nil }, Log: log, Now: time.Now,
-		Settings: api.Settings{Local: true, UploadLimit: 1 << 20},
+		Settings: api.Settings{Local: true, UploadLimit: 1 << 20, TemporalUI: temporalUI},
 	})
 	g.http = httptest.NewServer(handler)
 	t.Cleanup(g.http.Close)

@@ -19,6 +19,8 @@ func TestATokenDoesWhatItWasMadeFor(t *testing.T) {
 	for method, path := range map[string]string{"POST": "/api/v1/snapshots", "DELETE": "/api/v1/connections/con_1", "GET": "/api/v1/tokens"} {
 		g.play(t, scenario{method: method, path: path, token: reader, body: `{"name":"x"}`, status: 403, code: "auth.scope_missing"})
 	}
+	g.play(t, scenario{method: "GET", path: "/api/v1/me", status: 200, has: []string{temporalUI}})
+	g.play(t, scenario{method: "GET", path: "/api/v1/me", token: reader, status: 200, hasNot: []string{temporalUI}})
 	editor := g.mintFor(t, g.org.ID, g.user.ID, accounts.Scopes{accounts.ScopeRead, accounts.ScopeEdit})
 	g.play(t, scenario{method: "POST", path: "/api/v1/publish-plans/pln_1/apply", token: editor, body: `{"hash":"x"}`, status: 403, code: "auth.scope_missing"})
 	g.play(t, scenario{method: "POST", path: "/api/v1/snapshots", token: editor, body: `{"name":"x"}`, status: 201})

@@ -13,7 +13,7 @@ import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
 import { ProgressBar } from '@/ui/ProgressBar'
 import { JobChip } from '@/ui/StatusChip'
 import css from './jobs.module.css'
-import { barLook, commandsFor, howFar, inTime, jobTitle, outcome } from './words'
+import { barLook, commandsFor, howFar, inTime, jobTitle, outcome, runPage } from './words'
 
 /** One job: how far it is, table by table, and what can be done about it. */
 export function JobView({ job, onRetried }: { job: Job; onRetried(id: string): void }) {
@@ -74,8 +74,8 @@ function Origin({ job }: { job: Job }) {
 /** Its run in the workflow engine: for administrators a link to the page that Temporal has of it. */
 function Run({ job }: { job: Job }) {
   const { data: me } = useQuery(meQuery)
-  if (!me?.temporal_ui || !job.run_id) return <span title="Its name in Temporal">{job.workflow_id}</span>
-  const run = `${me.temporal_ui}/workflows/${encodeURIComponent(job.workflow_id)}/${job.run_id}`
+  const run = runPage(me?.temporal_ui, job)
+  if (!run) return <span title="Its name in Temporal">{job.workflow_id}</span>
   return (
     <a href={run} target="_blank" rel="noreferrer" title={job.workflow_id}>
       its run in Temporal

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job, JobState, Progress } from '@/api/model'
 import { isFinal } from '@/api/model'
-import { barLook, commandsFor, howFar, outcome } from './words'
+import { barLook, commandsFor, howFar, outcome, runPage } from './words'
 
 const zero: Progress = {
   total: -1,
@@ -62,5 +62,20 @@ describe('a job', () => {
   it('never looks as if it ran when it does not', () => {
     for (const state of states.filter(isFinal)) expect(barLook(state)).not.toBe('running')
     expect(barLook('paused')).toBe('stopped')
+  })
+})
+
+describe('its run in Temporal', () => {
+  const run = { workflow_id: 'download-snapshot:snp_1', run_id: 'r-1' }
+
+  it('is a page below the namespace, whatever its name holds', () => {
+    expect(runPage('http://ui/namespaces/n', run)).toBe(
+      'http://ui/namespaces/n/workflows/download-snapshot%3Asnp_1/r-1',
+    )
+  })
+
+  it('is no link where it cannot be found', () => {
+    expect(runPage(undefined, run)).toBeUndefined()
+    expect(runPage('http://ui/namespaces/n', { workflow_id: run.workflow_id })).toBeUndefined()
   })
 })

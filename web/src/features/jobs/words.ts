@@ -64,3 +64,9 @@ export function commandsFor(job: Job): { cancel: boolean; pause: boolean; resume
     retry: ended && state !== 'completed' && job.kind === 'download',
   }
 }
+
+/** The page of a job's run below the namespace's page in Temporal's Web UI; none where there is no such page, or no run yet. */
+export function runPage(namespace: string | undefined, job: Pick<Job, 'workflow_id' | 'run_id'>) {
+  if (!namespace || !job.run_id) return undefined
+  return `${namespace}/workflows/${encodeURIComponent(job.workflow_id)}/${job.run_id}`
+}
