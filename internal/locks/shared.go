@@ -17,6 +17,8 @@ const (
 	// askAnyway is how often it asks when a release wakes it: for leases that ran
 	// out, and for messages that were lost.
 	askAnyway = time.Second
+	// answerWithin bounds one question: a statement or two.
+	answerWithin = 5 * time.Second
 
 	channelFreed = "locks.freed"
 )
@@ -162,10 +164,17 @@ func (s *Shared) try(ctx context.Context, name string, ttl time.Duration) (Lease
 	if err := Check(name, ttl); err != nil {
 		return nil, false, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, false, fmt.Errorf("take the lock %q: %w", name, err)
+	}
 	// A holder of its own for each lease: two of one process exclude each other
 	// like two of different ones.
 	lease := &sharedLease{locks: s, name: name, holder: models.NewID("hld")}
-	fence, ok, err := s.leases.Lease(ctx, name, lease.holder, ttl)
+	// A caller that goes away in the middle must not leave a lease behind that
+	// nobody knows to be theirs: the answer is waited for, and then given back.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	fence, ok, err := s.leases.Lease(asking, name, lease.holder, ttl)
 	if err != nil {
 		return nil, false, fmt.Errorf("take the lock %q: %w", name, err)
 	}

@@ -56,3 +56,36 @@ func TestSharedOverTheStore(t *testing.T) {
 		})
 	}
 }
+
+// hangUp is the leases of a store whose callers go away in the moment in which
+// their question is answered.
+type hangUp struct {
+	locks.Leases
+	gone context.CancelFunc
+}
+
+func (h hangUp) Lease(ctx context.Context, name, holder string, ttl time.Duration) (int64, bool, error) {
+	fence, ok, err := h.Leases.Lease(context.WithoutCancel(ctx), name, holder, ttl)
+	h.gone()
+	if ctx.Err() != nil {
+		return 0, false, ctx.Err() // what it was told is lost
+	}
+	return fence, ok, err
+}
+
+// Breaks when a tab that is closed in mid-request leaves a lock behind that nobody
+// holds, and everybody waits for until it runs out.
+func TestACallerThatGoesAwayLeavesNothingLocked(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Config{URL: testkit.SQLite(t), Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Migrate(t.Context()))
+	ctx, gone := context.WithCancel(t.Context())
+	err = locks.Hold(ctx, locks.NewShared(hangUp{s.System(), gone}, nil), "schedule", time.Minute, func(ctx context.Context, _ locks.Lease) error {
+		return ctx.Err()
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	lease, err := locks.NewShared(s.System(), nil).TryAcquire(t.Context(), "schedule", time.Minute)
+	require.NoError(t, err, "the name is locked, and nobody has it")
+	require.NoError(t, lease.Release(t.Context()))
+}
