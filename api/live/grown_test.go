@@ -135,6 +135,7 @@ func TestASlowClientIsDroppedWithItsReason(t *testing.T) {
 		g.hub.Show(models.Event{OrganizationID: g.actor.OrganizationID, Topic: g.topic(), Type: models.EventPresenceChanged, Data: data, At: time.Now()})
 		require.NotEmpty(t, next(t, quick).Data, "the others go on")
 	}
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute))) // it has not read since it subscribed
 	for err == nil {
 		_, _, err = conn.ReadMessage()
 	}
