@@ -75,7 +75,7 @@ func openTable(ctx context.Context, opener Opener, db connectionStore, table mod
 // schemaOf gives a stored table as connectors know it: the service's own
 // columns that it still has.
 func schemaOf(table models.Table) connectors.Schema {
-	columns := slices.DeleteFunc(slices.Clone(table.Columns), func(c models.Column) bool { return c.Local || c.Removed })
+	columns := slices.DeleteFunc(slices.Clone(table.Columns), func(c models.Column) bool { return !c.AtService() })
 	return connectors.Schema{
 		RemoteID: table.RemoteID, Name: table.Name, ReadOnly: table.ReadOnly, Why: table.ReadOnlyWhy,
 		Columns: columns, Settings: table.Settings,

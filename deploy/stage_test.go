@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	random "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -20,6 +19,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/scratch-platform/scratch/internal/testkit"
 )
 
 // The compose file without a container engine: each service's command and
@@ -56,24 +57,10 @@ func newStage(t *testing.T) *stage {
 		suffix: "_" + strings.ToLower(rand.Text())[:12], ports: map[string]string{"postgres:5432": admin.Host}, data: t.TempDir(),
 	}
 	for _, address := range []string{"redis:6379", "temporal:7233", "frontend 127.0.0.1:3010", "worker 127.0.0.1:3011", "worker-before 127.0.0.1:3011", "cron 127.0.0.1:3011"} {
-		s.ports[address] = free(t)
+		// Temporal keeps its ports as numbers below 32768: these are.
+		s.ports[address] = testkit.FreeAddress(t)
 	}
 	return s
-}
-
-// free is an address nobody listens on. Temporal keeps its ports in PostgreSQL as
-// numbers below 32768, which most systems do not hand out by themselves.
-func free(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+random.IntN(12000)))
-		if err == nil {
-			defer listener.Close()
-			return listener.Addr().String()
-		}
-	}
-	require.Fail(t, "no port between 20000 and 32000 is free")
-	return ""
 }
 
 // here says a text of the file in this machine's terms, for one service.

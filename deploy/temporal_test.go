@@ -101,7 +101,7 @@ func (s *stage) temporal() *process {
 		"FRONTEND_HTTP_PORT", "FRONTEND_MEMBERSHIP_PORT", "MATCHING_GRPC_PORT", "MATCHING_MEMBERSHIP_PORT",
 		"HISTORY_GRPC_PORT", "HISTORY_MEMBERSHIP_PORT", "WORKER_GRPC_PORT", "WORKER_MEMBERSHIP_PORT",
 	} {
-		_, env[name], _ = net.SplitHostPort(free(s.t))
+		_, env[name], _ = net.SplitHostPort(testkit.FreeAddress(s.t))
 	}
 	folder := s.t.TempDir()
 	require.NoError(s.t, os.Mkdir(filepath.Join(folder, "config"), 0o700))

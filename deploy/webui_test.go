@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/api"
+	"github.com/scratch-platform/scratch/internal/testkit"
 	"github.com/scratch-platform/scratch/internal/toolbuild"
 )
 
@@ -25,7 +26,7 @@ func TestOperatorsReadPayloadsInTheWebUI(t *testing.T) {
 	s := newStage(t)
 	s.servers()
 	at := "http://" + s.ports["frontend 127.0.0.1:3010"]
-	ui := "http://" + free(t)
+	ui := "http://" + testkit.FreeAddress(t)
 	own := []string{"SCRATCH_PUBLIC_URL=" + at, "SCRATCH_TEMPORAL_UI_URL=" + ui}
 	s.serve("worker", own...)
 	s.job("deploy")
@@ -101,5 +102,5 @@ func (s *stage) webUI(at, address string) {
 		environ = append(environ, name+"="+text)
 	}
 	line := []string{program, "--root", strings.TrimSpace(string(dir)), "--env", "docker", "start"}
-	s.start("temporal-ui", line, environ, []string{"curl", "-sf", address + "/healthz"})
+	s.start("temporal-ui", line, environ, []string{s.scratch, "healthcheck", strings.TrimPrefix(address, "http://")})
 }

@@ -1,11 +1,9 @@
 package drill
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/scratch-platform/scratch/internal/testkit"
@@ -28,15 +26,16 @@ func TestMigrationsAreKilledAndRunAgain(t *testing.T) {
 	account(t, undisturbed)
 	p := &product{t: t, dir: t.TempDir(), engine: &engine{address: testkit.FreeAddress(t)}}
 	environ := append(p.settings(p.dir), "SCRATCH_DATABASE_URL="+url)
-	whole, want := versionIn(t, undisturbed), textIn(t, undisturbed, schemaNow)
+	before, db := postgresOf(t, undisturbed), postgresOf(t, url)
+	whole, want := versionIn(before), before.rows(schemaNow)
 
 	struck := 0
 	for step := range whole {
 		first, second := spawn(t, environ, "scratch", "migrate"), spawn(t, environ, "scratch", "migrate")
-		eventually(t, time.Minute, "a step is done", func() bool { return versionIn(t, url) > step })
+		eventually(t, time.Minute, "a step is done", func() bool { return versionIn(db) > step })
 		first.kill()
 		second.kill()
-		if versionIn(t, url) < whole {
+		if versionIn(db) < whole {
 			struck++
 		}
 	}
@@ -51,35 +50,15 @@ func TestMigrationsAreKilledAndRunAgain(t *testing.T) {
 		}
 		require.NoError(t, again.err, "%s", again.stderr)
 	}
-	require.Equal(t, whole, versionIn(t, url))
-	require.Equal(t, want, textIn(t, url, schemaNow))
+	require.Equal(t, whole, versionIn(db))
+	require.Equal(t, want, db.rows(schemaNow))
 }
 
 // versionIn is the newest migration that a database has; zero for an empty one.
-func versionIn(t *testing.T, url string) int {
-	t.Helper()
-	if textIn(t, url, `SELECT coalesce(to_regclass('schema_versions')::text, '')`) == "" {
+func versionIn(d *database) int {
+	d.t.Helper()
+	if d.number(`SELECT count(*) FROM pg_class WHERE oid = to_regclass('schema_versions')`) == 0 {
 		return 0
 	}
-	var version int
-	require.NoError(t, queryRow(t, url, `SELECT coalesce(max(version_id), 0) FROM schema_versions`, &version))
-	return version
-}
-
-func textIn(t *testing.T, url, query string) (text string) {
-	t.Helper()
-	require.NoError(t, queryRow(t, url, query, &text))
-	return text
-}
-
-func queryRow(t *testing.T, url, query string, into any) error {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	connection, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = connection.Close(ctx) }()
-	return connection.QueryRow(ctx, query).Scan(into)
+	return d.number(`SELECT coalesce(max(version_id), 0) FROM schema_versions`)
 }

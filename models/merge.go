@@ -51,7 +51,7 @@ func ConflictsOf(columns []Column, r *Record) []CellConflict {
 	var conflicts []CellConflict
 	for _, c := range columns {
 		edit, ok := r.Edits[c.ID]
-		if !ok || c.Local || c.Removed {
+		if !ok || !c.AtService() {
 			continue
 		}
 		base, editBase := r.BaseCell(c.ID), r.EditBases[c.ID]
@@ -77,7 +77,7 @@ func Edited(columns []Column, r *Record) bool {
 		return false
 	}
 	for _, c := range columns {
-		if _, ok := r.Edits[c.ID]; ok && !c.Local && !c.Removed {
+		if _, ok := r.Edits[c.ID]; ok && c.AtService() {
 			return true
 		}
 	}
@@ -106,7 +106,7 @@ func Rebase(columns []Column, r Record, base json.RawMessage) Record {
 func settledBy(columns []Column, column string, base, edit json.RawMessage) bool {
 	for _, c := range columns {
 		if c.ID == column {
-			return !c.Local && !c.Removed && c.Compare.Equal(CellOf(base, column), edit)
+			return c.AtService() && c.Compare.Equal(CellOf(base, column), edit)
 		}
 	}
 	return false // a column nobody knows any more: the edit is kept

@@ -21,7 +21,7 @@ func NewItem(t *Table, r *Record) (Item, bool) {
 	case r.State == RecordDeleted:
 		item.Op = OpDelete
 		for _, c := range t.Columns {
-			if base := r.BaseCell(c.ID); base != nil && !c.Local && !c.Removed && !c.ReadOnly {
+			if base := r.BaseCell(c.ID); base != nil && c.AtService() && !c.ReadOnly {
 				item.EditBases[c.ID] = base
 			}
 		}
@@ -35,7 +35,7 @@ func NewItem(t *Table, r *Record) (Item, bool) {
 	}
 	for _, c := range t.Columns {
 		edit, ok := r.Edits[c.ID]
-		if !ok || c.Local || c.Removed {
+		if !ok || !c.AtService() {
 			continue
 		}
 		item.Values[c.ID] = edit
@@ -75,7 +75,7 @@ func CheckItem(t *Table, item *Item) *Problem {
 	for _, c := range t.Columns {
 		value, sent := item.Values[c.ID]
 		switch {
-		case c.Local || c.Removed:
+		case !c.AtService():
 		case sent && c.ReadOnly:
 			fields = append(fields, FieldProblem{Field: c.ID, Code: "read_only", Detail: fmt.Sprintf("%q cannot be written", c.Name)})
 		case c.Required && Empty(value) && (sent || item.Op == OpCreate):

@@ -122,6 +122,10 @@ type Column struct {
 	Position   int        `json:"position"`
 }
 
+// AtService reports whether the service has the column now. Edits on others are
+// kept and enter no plan.
+func (c Column) AtService() bool { return !c.Local && !c.Removed }
+
 // Option is one choice of a select column.
 type Option struct {
 	ID   string `json:"id"`

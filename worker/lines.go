@@ -34,13 +34,21 @@ func whoseIs(args []any) (w whose) {
 	return w
 }
 
-func (w whose) logger(to log.Logger) log.Logger {
-	var pairs []any
+// attributes are the names as log lines carry them.
+func (w whose) attributes() (named []slog.Attr) {
 	if w.organization != "" {
-		pairs = append(pairs, "organization", w.organization)
+		named = append(named, slog.String("organization", w.organization))
 	}
 	if w.job != "" {
-		pairs = append(pairs, "job", w.job)
+		named = append(named, slog.String("job", w.job))
+	}
+	return named
+}
+
+func (w whose) logger(to log.Logger) log.Logger {
+	var pairs []any
+	for _, named := range w.attributes() {
+		pairs = append(pairs, named.Key, named.Value.String())
 	}
 	if len(pairs) == 0 {
 		return to
@@ -50,14 +58,7 @@ func (w whose) logger(to log.Logger) log.Logger {
 
 func (w whose) context(ctx context.Context) context.Context {
 	run := activity.GetInfo(ctx).WorkflowExecution
-	attributes := []slog.Attr{slog.String("workflow", run.ID), slog.String("run", run.RunID)}
-	if w.organization != "" {
-		attributes = append(attributes, slog.String("organization", w.organization))
-	}
-	if w.job != "" {
-		attributes = append(attributes, slog.String("job", w.job))
-	}
-	return telemetry.With(ctx, attributes...)
+	return telemetry.With(ctx, append([]slog.Attr{slog.String("workflow", run.ID), slog.String("run", run.RunID)}, w.attributes()...)...)
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.

@@ -105,7 +105,7 @@ func (d *doctor) lookAtFolders(context.Context) {
 		if existing != filepath.Clean(one.path) {
 			detail = one.path + " will be made"
 		}
-		switch free, err := freeSpace(existing); {
+		switch free, _, err := diskSpace(existing); {
 		case err != nil:
 			d.failed(one.name, "the free space cannot be read", err, "Check the disk.")
 		case free < noSpace:
@@ -144,23 +144,15 @@ func writable(folder string) error {
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-func freeSpace(folder string) (int64, error) {
+// diskSpace gives the bytes that may still be used of a folder's disk, and all
+// there are.
+func diskSpace(folder string) (free, size int64, err error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(folder, &stat); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int64(stat.Bavail) * int64(stat.Bsize), nil //nolint:gosec // no disk has 2^63 bytes; the types differ between systems
-}
-
-// diskSpace gives what is free of a folder's disk, and its size; 0 of 0 where it
-// cannot be asked.
-func diskSpace(folder string) (free, size float64) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(folder, &stat); err != nil {
-		return 0, 0
-	}
-	block := float64(stat.Bsize)
-	return float64(stat.Bavail) * block, float64(stat.Blocks) * block
+	block := int64(stat.Bsize)                                         //nolint:unconvert // other widths elsewhere
+	return int64(stat.Bavail) * block, int64(stat.Blocks) * block, nil //nolint:gosec // no disk has 2^63 bytes
 }
 
 func (d *doctor) lookAtKeys(context.Context) {

@@ -95,7 +95,7 @@ func (s *system) makeParts(guard netguard.Policy) (err error) {
 	}
 	s.observed.expect(s.registry)
 	s.observed.metrics.Redis(func() bool { return len(s.sharing.notices()) == 0 })
-	s.observed.metrics.Disk(func() (free, size float64) { return diskSpace(settings.DataDir) })
+	s.observed.metrics.Disk(func() (free, size int64, err error) { return diskSpace(settings.DataDir) })
 	s.uploads = &uploads.Folder{Dir: settings.UploadDir(), Limit: int64(settings.UploadLimit), Rows: uploadRows{s.store}, Now: s.store.Now}
 	s.opener = &connecting.Opener{
 		Registry:   s.registry,

@@ -116,7 +116,8 @@ func (y *System) Backlog(ctx context.Context) (Backlog, error) {
 		return b, y.s.explain(ctx, err)
 	}
 	var due []scheduleRow
-	if err := y.rows(ctx, &scheduleRow{}).Select("updated_at", "deleted_at").Where(scheduleDue).Limit(maxDue).Find(&due).Error; err != nil {
+	waited := y.rows(ctx, &scheduleRow{}).Select("updated_at", "deleted_at").Where(scheduleDue).Order("coalesce(deleted_at, updated_at)")
+	if err := waited.Limit(1).Find(&due).Error; err != nil {
 		return b, y.s.explain(ctx, err)
 	}
 	for _, s := range due {
@@ -124,11 +125,7 @@ func (y *System) Backlog(ctx context.Context) (Backlog, error) {
 		if s.DeletedAt != nil {
 			since = *s.DeletedAt
 		}
-		b.Unapplied = max(b.Unapplied, y.s.now().Sub(since))
+		b.Unapplied = max(0, y.s.now().Sub(since))
 	}
 	return b, nil
 }
-
-// maxDue bounds the schedules that a scrape looks at: there are many of them only
-// while the engine is away, which the others tell of too.
-const maxDue = 100

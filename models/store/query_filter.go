@@ -223,7 +223,7 @@ func (q *querySQL) edited(column string) string {
 func publishable(columns []models.Column) []string {
 	ids := make([]string, 0, len(columns))
 	for _, c := range columns {
-		if !c.Local && !c.Removed {
+		if c.AtService() {
 			ids = append(ids, c.ID)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/scratch-platform/scratch/models"
+	"github.com/scratch-platform/scratch/workflows/contract"
 )
 
 // lookEvery is the wait between two looks at the task queues.
@@ -26,7 +27,8 @@ const lookEvery = 250 * time.Millisecond
 const before = "scratch-before"
 
 // Await waits until live workers of the build poll every queue, and the engine has
-// noted that they do, and tells each time what is missing changes. When ctx ends first, the error is a
+// noted that they do, and tells each time what is missing changes. When ctx ends
+// first, the error is a
 // *models.Problem that names what was waited for.
 func (d *Deployment) Await(ctx context.Context, build string, tell func(missing []string)) (State, error) {
 	ticker := time.NewTicker(lookEvery)
@@ -71,13 +73,15 @@ func (d *Deployment) unnoted(ctx context.Context, build string) ([]string, error
 		return nil, d.refused(err, "read which task queues the build has")
 	}
 	noted := map[string]bool{}
-	var missing []string
 	for _, q := range answer.GetVersionTaskQueues() {
-		noted[q.GetName()+" "+q.GetType().String()] = true
+		noted[Queue{Name: q.GetName(), Kind: q.GetType()}.What()] = true
 	}
-	for _, q := range everyQueue() {
-		if !noted[q.Name+" "+q.Kind.String()] {
-			missing = append(missing, q.What()+", for the engine's note of it")
+	var missing []string
+	for _, name := range contract.Queues() {
+		for _, kind := range kinds() {
+			if what := (Queue{Name: name, Kind: kind}).What(); !noted[what] {
+				missing = append(missing, what+", for the engine's note of it")
+			}
 		}
 	}
 	return missing, nil

@@ -61,13 +61,9 @@ func (q Queue) What() string {
 // are held against each other and never against our clock, which may be wrong.
 const silence = 75 * time.Second
 
-// everyQueue names every task queue of the contract, for workflows and for
-// activities.
-func everyQueue() (queues []Queue) {
-	for _, name := range contract.Queues() {
-		queues = append(queues, Queue{Name: name, Kind: enums.TASK_QUEUE_TYPE_WORKFLOW}, Queue{Name: name, Kind: enums.TASK_QUEUE_TYPE_ACTIVITY})
-	}
-	return queues
+// kinds are the halves of a task queue.
+func kinds() []enums.TaskQueueType {
+	return []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY}
 }
 
 // Queues asks the engine about every task queue of the contract.
@@ -78,7 +74,7 @@ func Queues(ctx context.Context, engine client.Client, namespace string) ([]Queu
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range []enums.TaskQueueType{enums.TASK_QUEUE_TYPE_WORKFLOW, enums.TASK_QUEUE_TYPE_ACTIVITY} {
+		for _, kind := range kinds() {
 			queue := Queue{Name: name, Kind: kind}
 			var pollers []*taskqueue.PollerInfo
 			for _, part := range parts[kind] {

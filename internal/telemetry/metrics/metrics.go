@@ -197,12 +197,12 @@ func (m *Metrics) Redis(answers func() bool) {
 
 // Disk measures the disk that this process keeps files on: the bytes it may still
 // use, and all there are. What cannot be asked is told as 0 of 0.
-func (m *Metrics) Disk(look func() (free, size float64)) {
+func (m *Metrics) Disk(look func() (free, size int64, err error)) {
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("scratch_disk_free_bytes", "Left on the disk of the data folder.", func() float64 { free, _ := look(); return free })
-	gauge("scratch_disk_size_bytes", "The disk of the data folder.", func() float64 { _, size := look(); return size })
+	gauge("scratch_disk_free_bytes", "Left on the disk of the data folder.", func() float64 { free, _, _ := look(); return float64(free) })
+	gauge("scratch_disk_size_bytes", "The disk of the data folder.", func() float64 { _, size, _ := look(); return float64(size) })
 }
 
 // Live measures a hub of live connections: those open, and those dropped so far

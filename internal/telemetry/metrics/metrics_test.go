@@ -63,7 +63,7 @@ func TestTheStoreIsMeasuredAtEachScrape(t *testing.T) {
 	m := fresh()
 	m.Store(fakeStore{}, fakeStore{})
 	m.Redis(func() bool { return false })
-	m.Disk(func() (free, size float64) { return 5, 50 })
+	m.Disk(func() (free, size int64, err error) { return 5, 50, nil })
 	text := scrape(t, m)
 	for _, line := range []string{
 		"scratch_store_up 1", "scratch_outbox_oldest_seconds 3", `scratch_jobs_live{kind="download",state="stalled"} 2`,

@@ -60,10 +60,13 @@ export function useCreateConnection() {
 /** What a person allows one connection, by the field of its credential; null takes a limit away. */
 export type OwnLimits = Readonly<Record<string, number | null>>
 
+/** What is changed of a connection; the rest stays as it is. */
+export type ConnectionChange = Partial<Pick<ConnectionDraft, 'name' | 'credential'>> & { limits?: OwnLimits }
+
 export function useUpdateConnection(id: string) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (body: Partial<Pick<ConnectionDraft, 'name' | 'credential'>> & { limits?: OwnLimits }) =>
+    mutationFn: (body: ConnectionChange) =>
       take(api.PATCH('/api/v1/connections/{id}', { params: of(id), body })),
     onSuccess: () => reread(client, connectionKeys.all),
   })

@@ -2,21 +2,19 @@ import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef, useState } from 'react'
-import { toApiError } from '@/api/errors'
 import type { Connection } from '@/api/model'
 import {
   connectionQuery,
   connectorsQuery,
   useDeleteConnection,
   useTestConnection,
-  useUpdateConnection,
 } from '@/api/queries/connections'
 import { Confirm } from '@/ui/Confirm'
 import { ErrorNote, ProblemNote } from '@/ui/ErrorNote'
 import { Page } from '@/ui/Page'
-import { check, errorsByField, type FormValues, initialValues, readForm, toObject } from '@/ui/schema/form'
-import { SchemaForm } from '@/ui/schema/SchemaForm'
+import { initialValues, readForm, toObject } from '@/ui/schema/form'
 import { ConnectionChip } from './ConnectionsPage'
+import { CredentialFields, CredentialForm, storedText } from './CredentialForm'
 import { isLimit, Limits } from './Limits'
 
 const route = getRouteApi('/connections/$connectionId')
@@ -95,83 +93,44 @@ function Credential({ connection }: { connection: Connection }) {
   const connector = connectors.data?.find(c => c.service === connection.service)
   // Its limits are changed beside it, and stay when it is replaced.
   const fields = useMemo(() => readForm(connector?.credential).filter(field => !isLimit(field)), [connector])
-  const [values, setValues] = useState<FormValues>()
-  const [wrong, setWrong] = useState<Record<string, string>>({})
-  const update = useUpdateConnection(connection.id)
+  const [replacing, setReplacing] = useState(false)
   const test = useTestConnection()
   if (fields.length === 0) return null
-  const stored = connection.credential_hint ?? {}
-  const begin = () => {
-    const visible = fields.filter(f => !f.secret && stored[f.name] !== undefined)
-    setValues({
-      ...initialValues(fields),
-      ...Object.fromEntries(visible.map(f => [f.name, String(stored[f.name])])),
-    })
-  }
-  if (!values) {
+  if (!replacing) {
     return (
       <section aria-labelledby="credential">
         <Title order={2} id="credential" mb="xs">
           Credential
         </Title>
-        <dl>
-          {fields.map(field => (
-            <Group key={field.name} gap="xs">
-              <Text component="dt" size="sm" c="dimmed">
-                {field.label}
-              </Text>
-              <Text component="dd" size="sm" m={0}>
-                {stored[field.name] === undefined ? '–' : String(stored[field.name])}
-              </Text>
-            </Group>
-          ))}
-        </dl>
-        <Button variant="default" size="xs" onClick={begin}>
+        <CredentialFields connection={connection} fields={fields} absent="–" />
+        <Button variant="default" size="xs" onClick={() => setReplacing(true)}>
           Replace…
         </Button>
       </section>
     )
   }
-  const submit = (event: React.FormEvent) => {
-    event.preventDefault()
-    const found = check(fields, values)
-    setWrong(found)
-    if (Object.keys(found).length > 0) return
-    update.mutate(
-      { credential: toObject(fields, values) },
-      {
-        onSuccess: () => {
-          setValues(undefined)
-          test.mutate(connection.id)
-        },
-        onError: error => setWrong(errorsByField(fields, toApiError(error).errors)),
-      },
-    )
-  }
+  const visible = fields.filter(f => !f.secret && storedText(connection, f) !== '')
   return (
     <section aria-labelledby="credential">
       <Title order={2} id="credential" mb="xs">
         New credential
       </Title>
-      <form onSubmit={submit} noValidate>
-        <Stack>
-          <SchemaForm
-            fields={fields}
-            values={values}
-            errors={wrong}
-            onChange={(field, value) => setValues(now => ({ ...now, [field]: value }))}
-          />
-          {update.isError && <ErrorNote title="The credential was not replaced." error={update.error} />}
-          <Group>
-            <Button type="submit" loading={update.isPending}>
-              Replace the credential
-            </Button>
-            <Button variant="default" onClick={() => setValues(undefined)}>
-              Back
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+      <CredentialForm
+        connection={connection}
+        fields={fields}
+        initial={{
+          ...initialValues(fields),
+          ...Object.fromEntries(visible.map(f => [f.name, storedText(connection, f)])),
+        }}
+        action="Replace the credential"
+        failed="The credential was not replaced."
+        change={values => ({ credential: toObject(fields, values) })}
+        onSaved={() => {
+          setReplacing(false)
+          test.mutate(connection.id)
+        }}
+        onBack={() => setReplacing(false)}
+      />
     </section>
   )
 }

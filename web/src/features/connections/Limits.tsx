@@ -1,12 +1,10 @@
-import { Button, Group, Stack, Text, Title } from '@mantine/core'
+import { Button, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
-import { toApiError } from '@/api/errors'
 import type { Connection } from '@/api/model'
-import { connectorsQuery, type OwnLimits, useUpdateConnection } from '@/api/queries/connections'
-import { ErrorNote } from '@/ui/ErrorNote'
-import { check, errorsByField, type FormField, type FormValues, readForm, toObject } from '@/ui/schema/form'
-import { SchemaForm } from '@/ui/schema/SchemaForm'
+import { connectorsQuery, type OwnLimits } from '@/api/queries/connections'
+import { type FormField, type FormValues, readForm, toObject } from '@/ui/schema/form'
+import { CredentialFields, CredentialForm, storedText } from './CredentialForm'
 
 const names = ['requests_per_second', 'requests_at_once']
 
@@ -26,21 +24,19 @@ export function Limits({ connection }: { connection: Connection }) {
         Limits
       </Title>
       {editing ? (
-        <LimitsForm connection={connection} fields={fields} onDone={() => setEditing(false)} />
+        <CredentialForm
+          connection={connection}
+          fields={fields}
+          initial={Object.fromEntries(fields.map(field => [field.name, storedText(connection, field)]))}
+          action="Save the limits"
+          failed="The limits were not changed."
+          change={values => ({ limits: limitsOf(fields, values) })}
+          onSaved={() => setEditing(false)}
+          onBack={() => setEditing(false)}
+        />
       ) : (
         <>
-          <dl>
-            {fields.map(field => (
-              <Group key={field.name} gap="xs">
-                <Text component="dt" size="sm" c="dimmed">
-                  {field.label}
-                </Text>
-                <Text component="dd" size="sm" m={0}>
-                  {storedOf(connection, field) || 'as the service permits'}
-                </Text>
-              </Group>
-            ))}
-          </dl>
+          <CredentialFields connection={connection} fields={fields} absent="as the service permits" />
           <Button variant="default" size="xs" onClick={() => setEditing(true)}>
             Change the limits
           </Button>
@@ -48,56 +44,6 @@ export function Limits({ connection }: { connection: Connection }) {
       )}
     </section>
   )
-}
-
-interface LimitsFormProps {
-  connection: Connection
-  fields: readonly FormField[]
-  onDone(): void
-}
-
-function LimitsForm({ connection, fields, onDone }: LimitsFormProps) {
-  const [values, setValues] = useState<FormValues>(() =>
-    Object.fromEntries(fields.map(field => [field.name, storedOf(connection, field)])),
-  )
-  const [wrong, setWrong] = useState<Record<string, string>>({})
-  const update = useUpdateConnection(connection.id)
-  const submit = (event: React.FormEvent) => {
-    event.preventDefault()
-    const found = check(fields, values)
-    setWrong(found)
-    if (Object.keys(found).length > 0) return
-    update.mutate(
-      { limits: limitsOf(fields, values) },
-      { onSuccess: onDone, onError: error => setWrong(errorsByField(fields, toApiError(error).errors)) },
-    )
-  }
-  return (
-    <form onSubmit={submit} noValidate>
-      <Stack>
-        <SchemaForm
-          fields={fields}
-          values={values}
-          errors={wrong}
-          onChange={(field, value) => setValues(now => ({ ...now, [field]: value }))}
-        />
-        {update.isError && <ErrorNote title="The limits were not changed." error={update.error} />}
-        <Group>
-          <Button type="submit" loading={update.isPending}>
-            Save the limits
-          </Button>
-          <Button variant="default" onClick={onDone}>
-            Back
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  )
-}
-
-function storedOf(connection: Connection, field: FormField): string {
-  const stored = connection.credential_hint?.[field.name]
-  return stored === undefined || stored === null ? '' : String(stored)
 }
 
 /** What is sent: a field that was emptied takes its limit away. */
